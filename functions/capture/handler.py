@@ -1,0 +1,49 @@
+"""Capture's two doors: `POST /v1/orders` (and another card on a declined order) over HTTP, and the Capture state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler.api_gateway import Response
+
+from oms.api.http import asked, client_of, create_api, header, json_body, reply
+from oms.api.observe import observed
+from oms.errors import Conflict
+from oms.flows.capture import Placed, capture_step, pay_declined, place
+from oms.orders.placing import content_digest, read_order, read_tender
+from oms.orders.view import order_view
+from oms.storage.orders import load_personal
+
+app = create_api()
+
+
+@app.post("/v1/orders")
+def post_order() -> Response[str]:
+    """Take an order: 201 captured, 202 received, 402 declined."""
+    request = read_order(json_body(app))
+    later_on = "respond-async" in (header(app, "prefer") or "")
+    return _answer(place(request, asked(app, content_digest(request)), actor=f"client:{client_of(app)}", later_on=later_on))
+
+
+@app.post("/v1/orders/<order_id>/payments")
+def post_payment(order_id: str) -> Response[str]:
+    """Another card on a declined order: 201 captured, 402 declined again."""
+    tender = read_tender(json_body(app))
+    return _answer(pay_declined(order_id, tender, asked(app), actor=f"client:{client_of(app)}"))
+
+
+def _answer(placed: Placed) -> Response[str]:
+    order = placed.order
+    if order.summary.status == "received" and placed.status != 202:
+        raise Conflict("a payment is pending at its gateway; read the order again in a moment", kind="payment-pending")
+    content = order_view(order, order.personal or load_personal(order.id))
+    where = f"/v1/orders/{order.id}"
+    return reply(placed.status, content, version=order.summary.version, replayed=placed.replayed, location=where)
+
+
+@observed
+def handler(event: dict[str, Any], context: Any) -> Any:
+    """HTTP event or Step Functions task."""
+    if event.get("step") == "Capture":
+        return capture_step(event["input"]["order_id"], event["execution"])
+    return app.resolve(event, context)

@@ -1,0 +1,16 @@
+"""Capture payment: invoice what left, capture exactly its share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oms.api.observe import observed
+from oms.flows.money import capture_payment_step
+
+
+@observed
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A Step Functions task of the fulfillment machine."""
+    given = event["input"]
+    outcome = capture_payment_step(given["order_id"], given["fulfillment_order_id"], event["execution"])
+    return {"seconds": 0, **outcome}

@@ -1,0 +1,87 @@
+"""What warehouses and stores do: their work list, the hand-shake, shipping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.event_handler.api_gateway import Response
+
+from oms.api.commands import command
+from oms.api.http import after_cursor, create_api, cursor_of, json_body, page_size, parsed, reply
+from oms.api.observe import observed
+from oms.errors import Fault, NotFound, invalid
+from oms.flows.fulfillment import ship_packages
+from oms.fulfillment import work
+from oms.ids import order_of
+from oms.orders.order import Order
+from oms.orders.view import fulfillment_order_view
+from oms.storage.orders import listed, load, load_personal
+
+app = create_api()
+
+
+@app.get("/v1/fulfillment-orders")
+def get_work() -> Response[str]:
+    """A location's open work, oldest ship-by first."""
+    query = app.current_event.query_string_parameters or {}
+    if "location_id" not in query:
+        raise invalid(Fault("name the location whose work you want", "/location_id"))
+    rows = listed(f"location#{query['location_id']}", newest_first=False, limit=page_size(app), after=after_cursor(app))
+    found = [_one(row["sk"].removeprefix("state#fo#")) for row in rows]
+    wanted = [fo for fo in found if query.get("status", fo["status"]) == fo["status"]]
+    return reply(200, {"data": wanted, "next_cursor": cursor_of(rows[-1]) if len(rows) == page_size(app) else None})
+
+
+@app.get("/v1/fulfillment-orders/<fulfillment_order_id>")
+def get_fulfillment_order(fulfillment_order_id: str) -> Response[str]:
+    """One fulfillment order."""
+    return reply(200, _one(fulfillment_order_id))
+
+
+@app.post("/v1/fulfillment-orders/<fulfillment_order_id>/<action>")
+def post_action(fulfillment_order_id: str, action: str) -> Response[str]:
+    """accept, pick, pack, ready, hold, release, reject, ship, collect, deliver."""
+    request = parsed(json_body(app, required=action in ("ship", "reject")), work.REQUESTS.get(action, work.NoBody))
+
+    def act(order: Order) -> str:
+        _act(order, fulfillment_order_id, action, request)
+        return fulfillment_order_id
+
+    return command(app, _order_id(fulfillment_order_id), act, _view)
+
+
+def _act(order: Order, fulfillment_order_id: str, action: str, request: Any) -> None:
+    fo = order.fulfillment_order(fulfillment_order_id)
+    acts: dict[str, Callable[[], None]] = {
+        "ship": lambda: ship_packages(order, fo.id, request),
+        "reject": lambda: work.reject(order, fo, request),
+        "collect": lambda: work.collect(order, fo, request),
+        "deliver": lambda: work.deliver(order, fo),
+    }
+    if action in acts:
+        acts[action]()
+    else:
+        work.advance(order, fo, action)
+
+
+def _one(fulfillment_order_id: str) -> dict[str, Any]:
+    order = load(_order_id(fulfillment_order_id))
+    return _view(order, fulfillment_order_id)
+
+
+def _view(order: Order, fulfillment_order_id: str) -> dict[str, Any]:
+    return fulfillment_order_view(order, order.fulfillment_order(fulfillment_order_id), load_personal(order.id))
+
+
+def _order_id(fulfillment_order_id: str) -> str:
+    order_id = order_of(fulfillment_order_id)
+    if order_id is None:
+        raise NotFound(f"there is no fulfillment order '{fulfillment_order_id}'")
+    return order_id
+
+
+@observed
+def handler(event: dict[str, Any], context: Any) -> Any:
+    """HTTP event."""
+    return app.resolve(event, context)

@@ -1,0 +1,152 @@
+"""Reading: orders, lists, timelines, documents, and the description of the API itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools.event_handler.api_gateway import Response
+
+import oms.api
+from oms.api.http import after_cursor, create_api, cursor_of, page_size, reply
+from oms.api.observe import observed
+from oms.errors import Fault, NotFound, invalid
+from oms.flows.executions import executions_of
+from oms.flows.relay import events_of
+from oms.ids import order_of
+from oms.orders.capture import number_key
+from oms.orders.order import Order
+from oms.orders.view import exception_view, line_views, order_view, return_view
+from oms.returns.returns import find as find_return
+from oms.storage.orders import claim_of, listed, load, load_personal, status_lists, timeline
+
+app = create_api()
+
+_FILTERS = ("customer_id", "status", "channel", "order_number", "tracking_number")
+_RANGE = ("from", "to", "limit", "cursor")
+
+
+@app.get("/v1/orders")
+def get_orders() -> Response[str]:
+    """Orders by one of: customer_id, channel and order_number, status, tracking_number; newest first."""
+    query = app.current_event.query_string_parameters or {}
+    named = {name for name in query if name in _FILTERS}
+    unknown = sorted(set(query) - set(_FILTERS) - set(_RANGE))
+    if unknown or named not in ({"customer_id"}, {"channel", "order_number"}, {"status"}, {"tracking_number"}):
+        faults = [Fault("unknown filter", f"/{name}") for name in unknown]
+        raise invalid(*faults, Fault("use one of: customer_id; channel and order_number; status; tracking_number"))
+    if named in ({"channel", "order_number"}, {"tracking_number"}):
+        by_number = number_key(query.get("channel", ""), query.get("order_number", ""))
+        holder = claim_of(by_number if "channel" in named else f"tracking#{query['tracking_number']}")
+        rows = [{"pk": holder["order_id"], "at": ""}] if holder and holder.get("order_id") else []
+        return reply(200, {"data": [_view(load(row["pk"])) for row in rows], "next_cursor": None})
+    limit = page_size(app)
+    names = [f"customer#{query['customer_id']}"] if "customer_id" in named else status_lists(query["status"])
+    since, until, after = query.get("from", ""), query.get("to", "") + "~", after_cursor(app)
+    found = [row for name in names for row in listed(name, since=since, until=until, after=after, limit=limit)]
+    rows = sorted(found, key=lambda row: row["at"], reverse=True)[:limit]
+    content = [_view(load(row["pk"])) for row in rows]
+    return reply(200, {"data": content, "next_cursor": cursor_of(rows[-1]) if len(rows) == limit else None})
+
+
+@app.get("/v1/orders/<order_id>")
+def get_order(order_id: str) -> Response[str]:
+    """The whole order, with the state of its executions."""
+    order = load(order_id)
+    return reply(200, order_view(order, load_personal(order_id), executions_of(order)), version=order.summary.version)
+
+
+@app.get("/v1/orders/<order_id>/lines")
+def get_lines(order_id: str) -> Response[str]:
+    """The order's lines, page by page."""
+    order, limit = load(order_id), page_size(app, most=200, default=200)
+    begin = int(after_cursor(app) or 0)
+    page = line_views(order)[begin : begin + limit]
+    more = cursor_of({"at": str(begin + limit)}) if begin + limit < len(order.placed.lines) else None
+    return reply(200, {"data": page, "next_cursor": more}, version=order.summary.version)
+
+
+@app.get("/v1/orders/<order_id>/timeline")
+def get_timeline(order_id: str) -> Response[str]:
+    """What happened to the order, oldest first."""
+    order, limit = load(order_id), page_size(app, most=200, default=100)
+    after = int(after_cursor(app) or 0)
+    events = [event for entry in timeline(order_id, after, limit) for event in events_of(order, entry)]
+    shown = [{name: event[name] for name in ("sequence", "id", "type", "at", "actor", "cause", "data")} for event in events]
+    last = shown[-1]["sequence"] if shown else after
+    more = cursor_of({"at": str(last)}) if last < order.summary.sequence else None
+    return reply(200, {"data": shown, "next_cursor": more})
+
+
+@app.get("/v1/returns")
+def get_returns() -> Response[str]:
+    """Open returns in a status, oldest first."""
+    query = app.current_event.query_string_parameters or {}
+    if "status" not in query:
+        raise invalid(Fault("name a status", "/status"))
+    return _page(f"returns#{query['status']}", "state#return#", lambda order, key: return_view(order, find_return(order, key)))
+
+
+@app.get("/v1/returns/<return_id>")
+def get_return(return_id: str) -> Response[str]:
+    """One return."""
+    order = _order_of(return_id, "return")
+    return reply(200, return_view(order, find_return(order, return_id)), version=order.summary.version)
+
+
+@app.get("/v1/exceptions")
+def get_exceptions() -> Response[str]:
+    """Open process exceptions, oldest first."""
+    query = app.current_event.query_string_parameters or {}
+    if query.get("status", "open") != "open":
+        raise invalid(Fault("only open exceptions are listed; closed ones are on their order", "/status"))
+    return _page("exceptions#open", "state#exception#", exception_view)
+
+
+@app.get("/v1/invoices/<invoice_id>")
+def get_invoice(invoice_id: str) -> Response[str]:
+    """One invoice."""
+    order = _order_of(invoice_id, "invoice")
+    if invoice_id not in order.invoices:
+        raise NotFound(f"there is no invoice '{invoice_id}'")
+    return reply(200, {"order_id": order.id, **order.invoices[invoice_id].model_dump(exclude={"v"})})
+
+
+@app.get("/v1/credit-memos/<memo_id>")
+def get_credit_memo(memo_id: str) -> Response[str]:
+    """One credit memo."""
+    order = _order_of(memo_id, "credit memo")
+    if memo_id not in order.credit_memos:
+        raise NotFound(f"there is no credit memo '{memo_id}'")
+    return reply(200, {"order_id": order.id, **order.credit_memos[memo_id].model_dump(exclude={"v"})})
+
+
+@app.get("/v1/openapi.json")
+def get_openapi() -> Response[str]:
+    """The description of this API, generated when it was built."""
+    text = (Path(oms.api.__file__).parent / "openapi.json").read_text()
+    return Response(status_code=200, content_type="application/json", body=text)
+
+
+def _page(name: str, prefix: str, show: Any) -> Response[str]:
+    limit = page_size(app)
+    rows = listed(name, newest_first=False, limit=limit, after=after_cursor(app))
+    content = [show(load(row["pk"]), row["sk"].removeprefix(prefix)) for row in rows]
+    return reply(200, {"data": content, "next_cursor": cursor_of(rows[-1]) if len(rows) == limit else None})
+
+
+def _order_of(record_id: str, what: str) -> Order:
+    order_id = order_of(record_id)
+    if order_id is None:
+        raise NotFound(f"there is no {what} '{record_id}'")
+    return load(order_id)
+
+
+def _view(order: Order) -> dict[str, Any]:
+    return order_view(order, load_personal(order.id))
+
+
+@observed
+def handler(event: dict[str, Any], context: Any) -> Any:
+    """HTTP event."""
+    return app.resolve(event, context)

@@ -1,0 +1,19 @@
+"""Reconcile: on a schedule, find what was left undone and do it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oms.api.observe import logger, observed
+from oms.flows.reconcile import reconcile
+
+_QUIET_SECONDS = 300
+
+
+@observed
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A schedule, or an operator with {"older_than_seconds": n}."""
+    older_than = int(event.get("older_than_seconds", _QUIET_SECONDS))
+    report = reconcile(older_than, lambda: context.get_remaining_time_in_millis() / 1000).as_dict()
+    logger.info("reconciled", extra=report)
+    return report

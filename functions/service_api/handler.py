@@ -1,0 +1,133 @@
+"""What agents do: holds, notes, returns, process exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools.event_handler.api_gateway import Response
+
+from oms.api.commands import command
+from oms.api.http import client_of, create_api, json_body, parsed
+from oms.api.observe import observed
+from oms.errors import NotFound
+from oms.ids import order_of
+from oms.orders import holds
+from oms.orders.order import Order
+from oms.orders.placing import HoldRequest
+from oms.orders.view import exception_view, order_view, return_view
+from oms.returns import returns
+from oms.service import exceptions, notes
+from oms.storage.orders import load_personal
+from oms.storage.settings import settings
+
+app = create_api()
+
+
+@app.post("/v1/orders/<order_id>/holds")
+def post_hold(order_id: str) -> Response[str]:
+    """Put a hold on an order."""
+    request = parsed(json_body(app), HoldRequest)
+
+    def hold(order: Order) -> None:
+        order.must_be_live()
+        holds.place_hold(order, request)
+
+    return command(app, order_id, hold, _order, status=201)
+
+
+@app.delete("/v1/orders/<order_id>/holds/<hold_id>")
+def delete_hold(order_id: str, hold_id: str) -> Response[str]:
+    """Release one hold."""
+    return command(app, order_id, lambda order: holds.release_hold(order, hold_id), _order)
+
+
+@app.post("/v1/orders/<order_id>/notes")
+def post_note(order_id: str) -> Response[str]:
+    """Write a note."""
+    request = parsed(json_body(app), notes.NoteRequest)
+    return command(app, order_id, lambda order: notes.add_note(order, request, client_of(app)), _order, status=201)
+
+
+@app.post("/v1/orders/<order_id>/returns")
+def post_return(order_id: str) -> Response[str]:
+    """Announce a return (RMA)."""
+    request = parsed(json_body(app), returns.ReturnRequest)
+
+    def announce(order: Order) -> str:
+        order.must_be_live()
+        return returns.request_return(order, request, settings()).id
+
+    return command(app, order_id, announce, _return, status=201)
+
+
+@app.post("/v1/returns/<return_id>/<action>")
+def post_return_action(return_id: str, action: str) -> Response[str]:
+    """approve, reject, receive, close, cancel."""
+    body = json_body(app, required=action == "receive")
+    acts: dict[str, Callable[[Order], None]] = {
+        "approve": lambda order: returns.approve(order, returns.find(order, return_id)),
+        "reject": lambda order: returns.reject(order, returns.find(order, return_id), parsed(body, returns.ReasonRequest).reason),
+        "cancel": lambda order: returns.cancel(order, returns.find(order, return_id)),
+        "close": lambda order: returns.close(order, returns.find(order, return_id)),
+        "receive": lambda order: returns.receive(order, returns.find(order, return_id), parsed(body, returns.ReceiveRequest), settings()),
+    }
+    act = _choose(acts, action, "return")
+
+    def run(order: Order) -> str:
+        act(order)
+        return return_id
+
+    return command(app, _order_id(return_id, "return"), run, _return)
+
+
+@app.post("/v1/exceptions/<exception_id>/<action>")
+def post_exception_action(exception_id: str, action: str) -> Response[str]:
+    """retry, resolve, abandon."""
+    body = json_body(app, required=action == "resolve")
+
+    def resolve(order: Order) -> None:
+        request = parsed(body, exceptions.ResolveRequest)
+        exceptions.resolve(order, exceptions.find(order, exception_id), request.action, request.note)
+
+    acts: dict[str, Callable[[Order], None]] = {
+        "retry": lambda order: exceptions.retry(order, exceptions.find(order, exception_id), parsed(body, exceptions.CloseRequest).note),
+        "resolve": resolve,
+        "abandon": lambda order: exceptions.abandon(
+            order, exceptions.find(order, exception_id), parsed(body, exceptions.CloseRequest).note
+        ),
+    }
+    act = _choose(acts, action, "exception")
+
+    def run(order: Order) -> str:
+        act(order)
+        return exception_id
+
+    return command(app, _order_id(exception_id, "exception"), run, exception_view)
+
+
+def _choose(acts: dict[str, Callable[[Order], None]], action: str, what: str) -> Callable[[Order], None]:
+    if action not in acts:
+        raise NotFound(f"an {what} has no action '{action}'; it has {', '.join(sorted(acts))}".replace("an r", "a r"))
+    return acts[action]
+
+
+def _order_id(record_id: str, what: str) -> str:
+    order_id = order_of(record_id)
+    if order_id is None:
+        raise NotFound(f"there is no {what} '{record_id}'")
+    return order_id
+
+
+def _order(order: Order, _: Any) -> dict[str, Any]:
+    return order_view(order, load_personal(order.id))
+
+
+def _return(order: Order, return_id: str) -> dict[str, Any]:
+    return return_view(order, returns.find(order, return_id))
+
+
+@observed
+def handler(event: dict[str, Any], context: Any) -> Any:
+    """HTTP event."""
+    return app.resolve(event, context)

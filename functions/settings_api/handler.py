@@ -1,0 +1,44 @@
+"""Locations, channels and delivery methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler.api_gateway import Response
+
+from oms.api.http import create_api, json_body, parsed, reply
+from oms.api.observe import observed
+from oms.errors import NotFound
+from oms.settings import KINDS
+from oms.storage.settings import put_setting, setting
+
+app = create_api()
+
+
+@app.put("/v1/<kind>/<key>")
+def put(kind: str, key: str) -> Response[str]:
+    """Set the whole of one setting; setting it again to the same changes nothing."""
+    values = parsed(json_body(app), _model(kind)).model_dump()
+    put_setting(kind, key, values)
+    return reply(200, {"id": key, **values})
+
+
+@app.get("/v1/<kind>/<key>")
+def get(kind: str, key: str) -> Response[str]:
+    """One setting."""
+    values = setting(kind, key)
+    if values is None:
+        raise NotFound(f"{kind} has no '{key}'")
+    return reply(200, {"id": key, **_model(kind)(**values).model_dump()})
+
+
+def _model(kind: str) -> Any:
+    if kind not in KINDS:
+        raise NotFound(f"there are no settings '{kind}'; there are {', '.join(KINDS)}")
+    return KINDS[kind]
+
+
+@observed
+def handler(event: dict[str, Any], context: Any) -> Any:
+    """HTTP event."""
+    return app.resolve(event, context)

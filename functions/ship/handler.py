@@ -1,0 +1,21 @@
+"""Ship, Wait for release and Deliver wait for what others report; Expire ends work that nobody did in time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oms.api.observe import observed
+from oms.flows.fulfillment import deliver_by_clock, expire_step
+from oms.flows.waiting import wait_for
+
+
+@observed
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
+    """A Step Functions task of the fulfillment machine."""
+    order_id, record_id = event["input"]["order_id"], event["input"]["fulfillment_order_id"]
+    if event["step"] == "Expire":
+        return expire_step(order_id, record_id, event["execution"])
+    if event["step"] == "Deliver":
+        deliver_by_clock(order_id, record_id, event["execution"])
+    wait_for(order_id, record_id, event)
+    return None

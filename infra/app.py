@@ -1,0 +1,39 @@
+"""The CDK app: one stack, `Oms`, for AWS and (with the context `target=local`) for the embedded engine.
+
+The two differ in three arguments only: who uploads the assets, what happens to data when the stack is deleted, and what the
+dependencies layer holds. The template is otherwise the same.
+"""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+
+from infra import ROOT
+from infra.parts.layers import LayerFolders, build
+from infra.stack import OmsStack
+
+
+def compose(app: cdk.App, layers: LayerFolders, *, local: bool) -> OmsStack:
+    """The stack as it is deployed to the local engine or to AWS."""
+    return OmsStack(
+        app,
+        "Oms",
+        layers=layers,
+        # On AWS data outlives the stack, unless the stack's very first deployment fails.
+        removal=cdk.RemovalPolicy.DESTROY if local else cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        # The engine enforces IAM and refuses the bootstrap roles; the caller's own credentials upload the assets there.
+        synthesizer=cdk.CliCredentialsStackSynthesizer() if local else cdk.DefaultStackSynthesizer(),
+        description="Order management: capture, fulfillment, delivery, service",
+    )
+
+
+def main() -> None:
+    """Build the layers and synthesise; the CDK CLI runs this (see cdk.json)."""
+    app = cdk.App()
+    local = app.node.try_get_context("target") == "local"
+    compose(app, build(ROOT / "layers", ROOT / ".oms" / "build", local=local), local=local)
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

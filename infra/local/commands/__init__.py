@@ -1,0 +1,15 @@
+"""The sub-commands of `oms`: name and one line of help, in the order in which they are listed.
+
+A sub-command is a module with a docstring, `arguments(parser)`, which declares what it takes, and `run(parsed)`, which returns its
+exit code. To add one, write the module and name it here; a module is imported only when it is called.
+"""
+
+COMMANDS = {
+    "start": "start the stack and stay until Ctrl-C",
+    "stop": "stop the stack that runs, saving its state",
+    "status": "say whether it runs, where, and what its state machines do",
+    "demo": "play the life of one order and exit",
+    "token": "print an access token for the API",
+    "logs": "show what the functions log",
+    "open": "show an order, its timeline and its executions",
+}

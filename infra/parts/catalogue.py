@@ -1,0 +1,114 @@
+"""Every function and everything it may do. The role, the environment and the alarm of a function follow from its entry here.
+
+A function may touch nothing that its entry does not name, and knows the address of nothing that it may not touch.
+DynamoDB authorizes each part of a transaction as the action it is (ConditionCheckItem included).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MACHINES = ("order", "fulfillment", "return")
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one function is for and what it may do; DynamoDB actions are blank-separated.
+
+    `lists`: may query the index of orders; `keys`: may keep idempotency keys in orders, and nothing else there;
+    `webhooks`: the kind of webhook secrets it may read; `executions`: actions on the state machines;
+    `resumes`: may resume waiting executions; `publishes`: may put events on the bus; `parks`, `unparks`: may write, read the parked queue.
+    """
+
+    purpose: str
+    orders: str = ""
+    lists: bool = False
+    keys: bool = False
+    inventory: str = ""
+    settings: str = ""
+    webhooks: str = ""
+    executions: str = ""
+    resumes: bool = False
+    publishes: bool = False
+    parks: bool = False
+    unparks: bool = False
+    timeout: int = 30  # seconds; an HTTP API waits for 30 at most, a step's state for longer (see machines/steps.py)
+    memory: int = 512  # MB
+
+
+READ = "GetItem Query"
+RECORD = "GetItem Query PutItem UpdateItem"
+
+STEPS = {
+    "capture": Needs(
+        "Take an order: validate, reserve, authorize. Serves the Capture state and the synchronous door",
+        orders=f"{RECORD} DeleteItem ConditionCheckItem",
+        inventory="Query UpdateItem",
+        settings=READ,
+        memory=1024,
+    ),
+    "allocate": Needs(
+        "Confirm or move the pins of an order and release its work",
+        orders=f"{READ} PutItem ConditionCheckItem",
+        inventory="Query UpdateItem",
+        settings=READ,
+        resumes=True,
+    ),
+    "ship": Needs("Release a fulfillment order and wait for its shipments and deliveries", orders=RECORD, settings=READ, resumes=True),
+    "capture_payment": Needs("Invoice everything shipped and capture exactly that", orders=RECORD),
+    "return_order": Needs(
+        "Approve a return, wait for the goods, settle it", orders=RECORD, inventory="UpdateItem", settings=READ, resumes=True
+    ),
+    "raise_exception": Needs("Record a process exception and wait for a decision", orders=RECORD, resumes=True),
+}
+
+EDGES = {
+    "service_api": Needs(
+        "What agents do: holds, notes, returns, cancellations, exceptions",
+        orders=f"{RECORD} DeleteItem",
+        lists=True,
+        inventory="UpdateItem",
+        settings=READ,
+        memory=1024,
+    ),
+    "query_api": Needs(
+        "Read orders, lists, timelines, documents",
+        orders=f"{READ} BatchGetItem",
+        lists=True,
+        settings=READ,
+        executions="ListExecutions DescribeExecution",
+        memory=1024,
+    ),
+    "fulfillment_api": Needs(
+        "What warehouses and stores do", orders=RECORD, lists=True, inventory="UpdateItem", settings=READ, memory=1024
+    ),
+    "inventory_api": Needs("Stock: counts, changes, availability", keys=True, inventory=RECORD, settings=READ, memory=1024),
+    "settings_api": Needs("Locations, channels, methods", keys=True, settings=f"{READ} PutItem"),
+    "carrier_webhook": Needs("Signed news from carriers", orders=RECORD, webhooks="carriers"),
+    "payment_webhook": Needs("Signed news from payment providers", orders=RECORD, webhooks="payments"),
+}
+
+BACKGROUND = {
+    "relay": Needs(
+        "After a commit: start executions, resume them, publish events",
+        orders=f"{READ} UpdateItem",
+        executions="StartExecution",
+        resumes=True,
+        publishes=True,
+        parks=True,
+        timeout=60,
+    ),
+    "reconcile": Needs(
+        "Find and repair what was left undone",
+        orders=RECORD,
+        lists=True,
+        inventory="Query",
+        executions="StartExecution ListExecutions DescribeExecution",
+        resumes=True,
+        publishes=True,
+        unparks=True,
+        timeout=240,  # it runs every 5 minutes and never twice at once for long
+    ),
+}
+
+FUNCTIONS = {**STEPS, **EDGES, **BACKGROUND}

@@ -1,0 +1,73 @@
+"""What moves after a commit: the bus, relay's stream mapping, the parked queue, reconcile's schedule."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+# Every commit with a fact is a new timeline entry.
+TO_RELAY = {
+    "eventName": ["INSERT"],
+    "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "timeline#"}]}}},
+}
+
+
+class Events(Construct):
+    """The bus `oms` and the queue `oms-parked`, where relay puts what it cannot do now."""
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(scope, construct_id)
+        self.bus = events.EventBus(self, "Bus", event_bus_name="oms")
+        self.dead = sqs.Queue(self, "Dead", queue_name="oms-parked-dead", retention_period=Duration.days(14))
+        self.parked = sqs.Queue(
+            self,
+            "Parked",
+            queue_name="oms-parked",
+            visibility_timeout=Duration.minutes(5),  # longer than reconcile runs
+            retention_period=Duration.days(14),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead, max_receive_count=10),
+        )
+        self.dead.metric_approximate_number_of_messages_visible(period=Duration.minutes(5)).create_alarm(
+            self,
+            "DeadLetters",
+            alarm_name="oms-parked-dead",
+            alarm_description="A fact could not be relayed, even after it was parked: read the message, repair the record, run reconcile",
+            threshold=1,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    def relay_from(self, orders: dynamodb.Table, relay: lambda_.Function) -> None:
+        """Bring relay the new timeline entries of the orders table that need it.
+
+        From the horizon: a stream that starts at `LATEST` loses what is written while the mapping is being made. No batching
+        window: a customer may be waiting for what relay starts.
+        """
+        source = sources.DynamoEventSource(
+            orders,
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            batch_size=100,
+            bisect_batch_on_error=True,
+            report_batch_item_failures=True,
+            retry_attempts=3,
+            on_failure=sources.SqsDlq(self.dead),
+            filters=[lambda_.FilterCriteria.filter(TO_RELAY)],
+        )
+        relay.add_event_source(source)
+
+    def reconcile_with(self, reconcile: lambda_.Function) -> None:
+        """Run reconcile every five minutes; a run that fails is not tried again, the next one does its work."""
+        events.Rule(
+            self,
+            "Reconcile",
+            rule_name="oms-reconcile",
+            schedule=events.Schedule.rate(Duration.minutes(5)),
+            targets=[targets.LambdaFunction(reconcile, retry_attempts=0)],
+        )

@@ -1,0 +1,97 @@
+"""From what a function needs (catalogue.py) to its IAM statements and its environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+
+from infra.parts import secrets
+from infra.parts.catalogue import Needs
+from infra.parts.events import Events
+from infra.parts.tables import LISTS_INDEX, Tables
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What functions work on. Machines are given by ARN: they are built after the functions that they call."""
+
+    tables: Tables
+    events: Events
+    machines: Mapping[str, str]
+
+
+def environment(needs: Needs, resources: Resources) -> dict[str, str]:
+    """The addresses of what the function may touch, by the names that the code reads."""
+    tables, events, arns = resources.tables, resources.events, resources.machines
+    variables: dict[str, str] = {}
+    if needs.orders or needs.keys:
+        variables["ORDERS_TABLE"] = tables.orders.table_name
+    if needs.inventory:
+        variables["INVENTORY_TABLE"] = tables.inventory.table_name
+    if needs.settings:
+        variables["SETTINGS_TABLE"] = tables.settings.table_name
+    if needs.executions:
+        variables |= {f"{machine.upper()}_MACHINE_ARN": arn for machine, arn in arns.items()}
+    if needs.publishes:
+        variables["EVENT_BUS"] = events.bus.event_bus_name
+    if needs.parks or needs.unparks:
+        variables["PARKED_QUEUE_URL"] = events.parked.queue_url
+    if needs.webhooks:
+        variables["WEBHOOK_SECRETS"] = secrets.PREFIX
+    return variables
+
+
+def statements(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStatement]:
+    """The smallest statements that let the function do its work."""
+    tables, events = resources.tables, resources.events
+    for table, actions in ((tables.orders, needs.orders), (tables.inventory, needs.inventory), (tables.settings, needs.settings)):
+        if actions:
+            yield _allow("dynamodb", actions, table.table_arn)
+    if needs.lists:
+        yield _allow("dynamodb", "Query", f"{tables.orders.table_arn}/index/{LISTS_INDEX}")
+    if needs.keys:
+        yield _only_keys(tables.orders)
+    if needs.executions:
+        yield from _executions(needs.executions, resources.machines)
+    if needs.resumes:
+        # IAM knows no narrower resource for these two: a request carries the token only, which names no machine.
+        yield _allow("states", "SendTaskSuccess SendTaskFailure", "*")
+    if needs.publishes:
+        yield _allow("events", "PutEvents", events.bus.event_bus_arn)
+    if needs.parks:
+        yield _allow("sqs", "SendMessage", events.parked.queue_arn)
+    if needs.unparks:
+        yield _allow("sqs", "ReceiveMessage DeleteMessage GetQueueAttributes", events.parked.queue_arn)
+    if needs.webhooks:
+        # By name: Secrets Manager adds six random characters to the ARN of a secret.
+        named = Stack.of(events).format_arn(
+            service="secretsmanager",
+            resource="secret",
+            resource_name=f"{secrets.PREFIX}{needs.webhooks}/*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        yield _allow("secretsmanager", "GetSecretValue", named)
+
+
+def _only_keys(orders: dynamodb.Table) -> iam.PolicyStatement:
+    """Idempotency keys are items `key#...` of the orders table; no other item of it can be reached with this."""
+    statement = _allow("dynamodb", "GetItem PutItem", orders.table_arn)
+    statement.add_condition("ForAllValues:StringLike", {"dynamodb:LeadingKeys": ["key#*"]})
+    return statement
+
+
+def _executions(actions: str, machines: Mapping[str, str]) -> Iterator[iam.PolicyStatement]:
+    """DescribeExecution acts on executions, the other actions on the machines."""
+    on_machines = " ".join(action for action in actions.split() if action != "DescribeExecution")
+    if on_machines:
+        yield _allow("states", on_machines, *machines.values())
+    if "DescribeExecution" in actions.split():
+        yield _allow("states", "DescribeExecution", *(f"{arn.replace(':stateMachine:', ':execution:')}:*" for arn in machines.values()))
+
+
+def _allow(service: str, actions: str, *resources: str) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=[f"{service}:{action}" for action in actions.split()], resources=list(resources))

@@ -1,0 +1,68 @@
+"""The routes of the HTTP API: method and path, the function that serves them, the scope a caller needs.
+
+A route without a scope is open: webhooks prove themselves by their signature, the API's description is public.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Route:
+    """`method` `path` is served by `function` to callers with `scope` (empty: to everybody)."""
+
+    method: str
+    path: str
+    function: str
+    scope: str
+
+
+def _routes(function: str, scope: str, *lines: str) -> tuple[Route, ...]:
+    parts = (line.split() for line in lines)
+    return tuple(Route(method, path, function, scope) for method, path in parts)
+
+
+ROUTES = (
+    *_routes("capture", "orders.write", "POST /v1/orders", "POST /v1/orders/{id}/payments"),
+    *_routes(
+        "query_api",
+        "orders.read",
+        "GET /v1/orders",
+        "GET /v1/orders/{id}",
+        "GET /v1/orders/{id}/lines",
+        "GET /v1/orders/{id}/timeline",
+        "GET /v1/returns",
+        "GET /v1/returns/{id}",
+        "GET /v1/exceptions",
+    ),
+    *_routes("query_api", "finance.read", "GET /v1/invoices/{id}", "GET /v1/credit-memos/{id}"),
+    *_routes("query_api", "", "GET /v1/openapi.json"),
+    *_routes(
+        "service_api",
+        "service.write",
+        "POST /v1/orders/{id}/holds",
+        "DELETE /v1/orders/{id}/holds/{hold_id}",
+        "POST /v1/orders/{id}/notes",
+        "POST /v1/orders/{id}/returns",
+        "POST /v1/orders/{id}/cancellations",
+        "POST /v1/returns/{id}/{action}",
+        "POST /v1/exceptions/{id}/{action}",
+    ),
+    *_routes(
+        "fulfillment_api",
+        "fulfillment.write",
+        "GET /v1/fulfillment-orders",
+        "GET /v1/fulfillment-orders/{id}",
+        "POST /v1/fulfillment-orders/{id}/{action}",
+    ),
+    *_routes("inventory_api", "inventory.write", "PUT /v1/inventory/{sku}/{location_id}", "POST /v1/inventory/batch"),
+    *_routes("inventory_api", "orders.read", "GET /v1/inventory/{sku}/{location_id}", "POST /v1/inventory/availability"),
+    *_routes(
+        "settings_api",
+        "settings.write",
+        *(f"{method} /v1/{kind}/{{id}}" for kind in ("locations", "channels", "methods") for method in ("PUT", "GET")),
+    ),
+    *_routes("carrier_webhook", "", "POST /v1/webhooks/carriers/{carrier}"),
+    *_routes("payment_webhook", "", "POST /v1/webhooks/payments/{gateway}"),
+)

@@ -1,0 +1,64 @@
+"""The stack: it composes the parts and hands out what each needs; rules live in the parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from constructs import Construct
+
+from infra.parts.api import Api
+from infra.parts.events import Events
+from infra.parts.functions import Functions
+from infra.parts.grants import Resources
+from infra.parts.identity import Identity
+from infra.parts.layers import LayerFolders, Layers
+from infra.parts.machines import Machines, machine_arns
+from infra.parts.secrets import WebhookSecrets
+from infra.parts.tables import Tables
+
+
+class OmsStack(Stack):
+    """Everything the product needs in one AWS account and region.
+
+    `layers`: the folders to ship as Lambda layers; `removal`: what happens to data when the stack is deleted.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, layers: LayerFolders, removal: RemovalPolicy, **kwargs: Any) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        tables = Tables(self, "Tables", removal=removal)
+        WebhookSecrets(self, "Secrets", removal=removal)
+        events = Events(self, "Events")
+        functions = Functions(
+            self,
+            "Functions",
+            layers=Layers(self, "Layers", folders=layers).all,
+            resources=Resources(tables, events, machine_arns(self)),
+            removal=removal,
+        )
+        Machines(self, "Machines", functions=functions, removal=removal)
+        events.relay_from(tables.orders, functions["relay"])
+        events.reconcile_with(functions["reconcile"])
+        identity = Identity(self, "Identity", removal=removal)
+        api = Api(self, "Api", functions=functions, identity=identity)
+        self._outputs(tables, events, functions, identity, api)
+
+    def _outputs(self, tables: Tables, events: Events, functions: Functions, identity: Identity, api: Api) -> None:
+        arns = machine_arns(self)
+        outputs = {
+            "ApiUrl": api.url,
+            "UserPoolId": identity.pool.user_pool_id,
+            "ClientId": identity.client.user_pool_client_id,
+            "TokenUrl": identity.token_url,
+            "OrdersTable": tables.orders.table_name,
+            "InventoryTable": tables.inventory.table_name,
+            "SettingsTable": tables.settings.table_name,
+            "OrderMachineArn": arns["order"],
+            "FulfillmentMachineArn": arns["fulfillment"],
+            "ReturnMachineArn": arns["return"],
+            "EventBus": events.bus.event_bus_name,
+            "ParkedQueueUrl": events.parked.queue_url,
+            "ReconcileFunction": functions["reconcile"].function_name,
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)

@@ -1,0 +1,1 @@
+"""HTTP at the edge: requests in, answers and problem details out."""

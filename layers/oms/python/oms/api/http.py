@@ -1,0 +1,130 @@
+"""The router that all edges share: bodies, callers, answers, and one table from our errors to problem details (RFC 9457)."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, TypeVar
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.api_gateway import Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from pydantic import ValidationError
+
+from oms.errors import Fault, InProgress, Invalid, OmsError, Refused, Retryable
+from oms.flows.idempotency import Request, digest_of
+from oms.wire import Wire, faults_of
+
+_PROBLEM = "application/problem+json"
+_TITLES = {"invalid": "The request has faults", "out-of-stock": "Stock is short"}
+_TYPES = "urn:oms:problem:"
+T = TypeVar("T", bound=Wire)
+
+
+def create_api() -> APIGatewayHttpResolver:
+    """A router whose errors are all problem details."""
+    app = APIGatewayHttpResolver()
+
+    def missing(_: NotFoundError) -> Response[str]:
+        event = app.current_event
+        return problem(OmsError(f"there is no {event.http_method} {event.path}", kind="not-found", status=404))
+
+    app.exception_handler(OmsError)(problem)
+    app.not_found(missing)
+    return app
+
+
+def problem(error: OmsError) -> Response[str]:
+    """An error as problem details."""
+    title = _TITLES.get(error.kind, error.kind.replace("-", " ").capitalize())
+    content: dict[str, Any] = {"type": _TYPES + error.kind, "title": title, "status": error.status, "detail": error.detail}
+    if error.errors:
+        content["errors"] = [{"detail": fault.detail, **({"pointer": fault.pointer} if fault.pointer else {})} for fault in error.errors]
+    headers = {"Retry-After": "1"} if isinstance(error, Retryable | InProgress) else {}
+    return Response(status_code=error.status, content_type=_PROBLEM, body=json.dumps(content), headers=headers)
+
+
+def reply(status: int, content: Any, *, version: int | None = None, replayed: bool = False, location: str | None = None) -> Response[str]:
+    """A JSON answer; `version` becomes the ETag."""
+    headers: dict[str, str | list[str]] = {}
+    if version is not None:
+        headers["ETag"] = f'"{version}"'
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+    if location:
+        headers["Location"] = location
+    return Response(status_code=status, content_type="application/json", body=json.dumps(content), headers=headers)
+
+
+def raw_body(app: APIGatewayHttpResolver) -> bytes:
+    """The body's bytes, as they were signed."""
+    body = app.current_event.get("body") or ""
+    return base64.b64decode(body) if app.current_event.get("isBase64Encoded") else body.encode()
+
+
+def json_body(app: APIGatewayHttpResolver, *, required: bool = True) -> Any:
+    """The body as JSON; Invalid (400) when it is none."""
+    raw = raw_body(app)
+    if not raw and not required:
+        return {}
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        raise Invalid("the body is not JSON", kind="malformed", status=400, errors=[Fault("send a JSON object", "")]) from None
+    if not isinstance(body, dict):
+        raise Invalid("the body is not a JSON object", kind="malformed", status=400, errors=[Fault("send a JSON object", "")])
+    return body
+
+
+def parsed(body: Any, kind: type[T]) -> T:
+    """The body as a wire model; Invalid with every fault."""
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        faults = faults_of(error)
+        raise Invalid("1 fault" if len(faults) == 1 else f"{len(faults)} faults", errors=faults) from None
+
+
+def client_of(app: APIGatewayHttpResolver) -> str:
+    """Who calls: the token's client, or its subject."""
+    context = app.current_event.get("requestContext") or {}
+    claims = ((context.get("authorizer") or {}).get("jwt") or {}).get("claims") or {}
+    return str(claims.get("client_id") or claims.get("sub") or "anonymous")
+
+
+def header(app: APIGatewayHttpResolver, name: str) -> str | None:
+    """A header's value; names are lower-case in HTTP API events."""
+    value: str | None = (app.current_event.get("headers") or {}).get(name.lower())
+    return value
+
+
+def asked(app: APIGatewayHttpResolver, digest: str | None = None) -> Request:
+    """The request's identity for `Idempotency-Key`; Invalid for a key that is too long."""
+    key = header(app, "idempotency-key") or ""
+    if len(key) > 255:
+        raise Refused("an Idempotency-Key has at most 255 characters", kind="invalid", status=422)
+    event = app.current_event
+    route = f"{event.http_method} {event.path}"
+    return Request(client=client_of(app), route=route, key=key, digest=digest or digest_of(raw_body(app).decode(errors="replace")))
+
+
+def page_size(app: APIGatewayHttpResolver, most: int = 100, default: int = 25) -> int:
+    """`limit` from the query; Invalid unless it is 1 to `most`."""
+    text = (app.current_event.query_string_parameters or {}).get("limit", str(default))
+    if not text.isdigit() or not 1 <= int(text) <= most:
+        raise Invalid("1 fault", errors=[Fault(f"limit is a number from 1 to {most}", "/limit")])
+    return int(text)
+
+
+def cursor_of(row: dict[str, Any] | None) -> str | None:
+    """Where a list goes on after this row, as an opaque text."""
+    return base64.urlsafe_b64encode(row["at"].encode()).decode().rstrip("=") if row else None
+
+
+def after_cursor(app: APIGatewayHttpResolver) -> str:
+    """The place that the query's `cursor` names; Invalid when it is none of ours."""
+    text = (app.current_event.query_string_parameters or {}).get("cursor", "")
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except ValueError:
+        raise Invalid("1 fault", errors=[Fault("not a cursor of this list; start again without it", "/cursor")]) from None

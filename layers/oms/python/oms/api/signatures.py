@@ -1,0 +1,56 @@
+"""Standard Webhooks signatures (standardwebhooks.com): id.timestamp.body, HMAC-SHA256, base64; closed when no secret is configured."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping
+
+from oms.errors import Refused
+
+TOLERANCE_SECONDS = 300
+
+
+class Unsigned(Refused):
+    """401: the signature is missing, wrong, too old, or nothing is configured to check it with."""
+
+
+def verify(secrets: str, headers: Mapping[str, str], body: bytes, *, now: float | None = None) -> str:
+    """The message id, when one of the blank-separated secrets signed this body. Unsigned otherwise, never saying which part was wrong."""
+    keys = [key for text in secrets.split() if (key := _key(text))]
+    message_id, sent_at, signatures = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
+    if not keys or not message_id or not signatures or not sent_at.isdigit():
+        raise _unsigned()
+    if abs((now if now is not None else time.time()) - int(sent_at)) > TOLERANCE_SECONDS:
+        raise _unsigned()
+    signed = f"{message_id}.{sent_at}.".encode() + body
+    expected = [hmac.new(key, signed, hashlib.sha256).digest() for key in keys]
+    given = [_decoded(part.removeprefix("v1,")) for part in signatures.split() if part.startswith("v1,")]
+    matches = [hmac.compare_digest(want, got) for want in expected for got in given]
+    if not any(matches):
+        raise _unsigned()
+    return message_id
+
+
+def sign(secret: str, message_id: str, sent_at: int, body: bytes) -> str:
+    """The `webhook-signature` header for a body; used by senders and tests."""
+    digest = hmac.new(_key(secret), f"{message_id}.{sent_at}.".encode() + body, hashlib.sha256).digest()
+    return "v1," + base64.b64encode(digest).decode()
+
+
+def _key(text: str) -> bytes:
+    return _decoded(text.removeprefix("whsec_"))
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _unsigned() -> Unsigned:
+    return Unsigned("the signature does not verify, or this endpoint has no secret configured", kind="bad-signature", status=401)

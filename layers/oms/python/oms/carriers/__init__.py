@@ -1,0 +1,1 @@
+"""Carriers: what they tell us of parcels."""

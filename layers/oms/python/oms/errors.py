@@ -1,0 +1,107 @@
+"""The errors of the product, in three classes that callers, Retry and Catch select by name.
+
+OmsError
+ |- Refused            the request is wrong or not possible now: never retried, becomes problem details
+ |   |- Invalid        422  one or more faults in the body, each with its pointer
+ |   |- NotFound       404
+ |   |- Conflict       409  not possible in the present state
+ |   |- Stale          412  If-Match named another version
+ |   `- Forbidden      403
+ |- Retryable          try again: lost a race, a provider is unreachable
+ |   `- InProgress     409 + Retry-After: somebody else is doing this very thing
+ `- (anything else is a bug and goes to "Raise exception")
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong: what, and where in the body (RFC 6901 pointer)."""
+
+    detail: str
+    pointer: str = ""
+
+
+@dataclass
+class OmsError(Exception):
+    """Base of all: `kind` is the stable last part of the problem's type URI."""
+
+    detail: str
+    kind: str = "error"
+    status: int = 500
+    errors: list[Fault] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return "; ".join([self.detail, *(f"{fault.pointer}: {fault.detail}" for fault in self.errors)])
+
+
+@dataclass
+class Refused(OmsError):
+    """Definitive: the same call in the same state is refused again."""
+
+    kind: str = "refused"
+    status: int = 409
+
+
+@dataclass
+class Invalid(Refused):
+    """The body has faults; all of them are listed."""
+
+    kind: str = "invalid"
+    status: int = 422
+
+
+@dataclass
+class NotFound(Refused):
+    """There is no such record."""
+
+    kind: str = "not-found"
+    status: int = 404
+
+
+@dataclass
+class Conflict(Refused):
+    """The record is in a state that does not allow this."""
+
+    kind: str = "conflict"
+    status: int = 409
+
+
+@dataclass
+class Stale(Refused):
+    """If-Match named a version that is no longer the record's."""
+
+    kind: str = "stale-version"
+    status: int = 412
+
+
+@dataclass
+class Forbidden(Refused):
+    """The caller may not do this."""
+
+    kind: str = "forbidden"
+    status: int = 403
+
+
+@dataclass
+class Retryable(OmsError):
+    """Nothing is wrong with the request; try again."""
+
+    kind: str = "try-again"
+    status: int = 503
+
+
+@dataclass
+class InProgress(Retryable):
+    """Another call is doing this very thing at the moment."""
+
+    kind: str = "in-progress"
+    status: int = 409
+
+
+def invalid(*faults: Fault) -> Invalid:
+    """Invalid with its faults counted in the detail."""
+    return Invalid(detail="1 fault" if len(faults) == 1 else f"{len(faults)} faults", errors=list(faults))

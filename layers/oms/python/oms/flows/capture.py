@@ -1,0 +1,127 @@
+"""Capture's two doors: `POST /v1/orders` answers at once, the Capture state finishes what was taken in bulk or left half-way.
+
+Three steps, each safe to repeat: take (one transaction: order, stock, number, intent), ask the gateways (same keys), conclude (one more).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from oms.clock import stamp
+from oms.errors import Conflict, Invalid
+from oms.flows.gateways import GATEWAYS
+from oms.flows.idempotency import Request
+from oms.orders.capture import authorize, conclude_capture, number_key, reserve_skus, retry_declined, take, take_lease
+from oms.orders.order import Order
+from oms.orders.placing import PlaceOrder, Tender, content_digest
+from oms.storage.inventory import stock_of
+from oms.storage.orders import Cause, StockShort, Taken, claim_of, commit, load, update
+from oms.storage.settings import settings
+from oms.storage.table import Lost
+
+_ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What the synchronous door answers: the order, the status code of the first answer, and whether this is a repetition."""
+
+    order: Order
+    status: int
+    replayed: bool = False
+
+
+def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) -> Placed:
+    """Take an order and, unless it is left for later, capture it.
+
+    Conflict for short stock or a number used with other content; Invalid for money that does not add up or a reused Idempotency-Key.
+    """
+    owner = f"{actor}/{asked.digest}"
+    for attempt in range(_ATTEMPTS):
+        try:
+            stock = stock_of({line.sku for line in request.lines})
+            order = take(request, stock, settings(), GATEWAYS, owner=owner, now=stamp(), later_on=later_on)
+            commit(order, Cause(actor, "POST /v1/orders", _key(asked, order.id)))
+        except (Taken, Conflict, Invalid) as error:
+            known = _known(request, asked)
+            if known is None:
+                if isinstance(error, Taken) and attempt < _ATTEMPTS - 1:
+                    continue
+                raise
+            return _repeat(known, actor, owner)
+        except (StockShort, Lost):
+            if attempt == _ATTEMPTS - 1:
+                raise
+            continue
+        return Placed(order, 202) if later_on else _finish(order, actor)
+    raise AssertionError("unreachable")
+
+
+def pay_declined(order_id: str, tender: Tender, asked: Request, *, actor: str) -> Placed:
+    """Another card on a declined order, through the same door. Conflict when it is not declined, or its number is another order's now."""
+    if asked.earlier():
+        order = load(order_id)
+        return Placed(order, 402 if order.summary.status == "declined" else 201, replayed=True)
+    owner = f"{actor}/{asked.digest}"
+
+    def resubmit(order: Order) -> None:
+        retry_declined(order, tender, stock_of(reserve_skus(order)), settings(), GATEWAYS, owner)
+
+    try:
+        order = update(order_id, resubmit, Cause(actor, "POST /v1/orders/{id}/payments", _key(asked, order_id)))
+    except Taken as error:
+        raise Conflict("another order has this order number now; place a new order", kind="duplicate-order-number") from error
+    done = _finish(order, actor)
+    return Placed(done.order, 402 if done.order.summary.status == "declined" else 201)
+
+
+def capture_step(order_id: str, execution: str) -> dict[str, Any]:
+    """The Capture state: finish what is still `received`. InProgress while the synchronous door holds the lease."""
+    order = update(order_id, lambda order: take_lease(order, execution), Cause("capture", execution))
+    if order.summary.status == "received":
+        order = _finish(order, "capture").order
+    return {"next": "declined" if order.summary.status == "declined" else "allocate"}
+
+
+def _finish(order: Order, actor: str) -> Placed:
+    """Ask the gateways and record what they say."""
+    answers = authorize(order, GATEWAYS)
+    cause = Cause(actor, "capture")
+    conclude_capture(order, answers)
+    try:
+        commit(order, cause)
+    except (Lost, StockShort):
+        order = update(order.id, lambda fresh: conclude_capture(fresh, answers), cause)
+    return Placed(order, order.summary.answer)
+
+
+def _key(asked: Request, order_id: str) -> Callable[[], dict[str, Any] | None]:
+    return lambda: asked.record(order_id=order_id)
+
+
+def _known(request: PlaceOrder, asked: Request) -> str | None:
+    """The order that an earlier, equal submit made. Conflict if the number stands for other content, Invalid if the key does."""
+    earlier = asked.earlier()
+    if earlier:
+        return str(earlier["order_id"])
+    holder = claim_of(number_key(request.channel, request.order_number))
+    if holder is None:
+        return None
+    if holder["digest"] != content_digest(request):
+        raise Conflict(
+            f"channel {request.channel} has an order {request.order_number} with other content ({holder['order_id']})",
+            kind="duplicate-order-number",
+        )
+    return str(holder["order_id"])
+
+
+def _repeat(order_id: str, actor: str, owner: str) -> Placed:
+    """Answer as the first time; an order that was left half-way is finished now."""
+    order = load(order_id)
+    if order.summary.status == "received" and not order.summary.asynchronous:
+        order = update(order_id, lambda fresh: take_lease(fresh, owner + "/again"), Cause(actor, "repeated submit"))
+        if order.summary.status == "received":
+            order = _finish(order, actor).order
+    return Placed(order, order.summary.answer, replayed=True)

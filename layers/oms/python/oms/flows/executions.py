@@ -1,0 +1,39 @@
+"""The executions that belong to an order, with their state as Step Functions tells it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from oms.flows.relay import execution_arn
+from oms.machines.executions import Execution, fulfillment_execution, order_execution, return_execution
+from oms.orders.order import Order
+from oms.storage.clients import client
+
+
+def executions_of(order: Order) -> list[dict[str, Any]]:
+    """The present run of every record's execution, those that have been started."""
+    wanted = [order_execution(order)]
+    wanted += [fulfillment_execution(order, key) for key in order.fulfillment_orders]
+    wanted += [return_execution(order, key) for key in order.returns]
+    return [shown for execution in wanted if (shown := _shown(execution))]
+
+
+def _shown(execution: Execution) -> dict[str, Any] | None:
+    arn = execution_arn(execution)
+    try:
+        found = client("stepfunctions").describe_execution(executionArn=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+            return None
+        raise
+    region = arn.split(":")[3]
+    return {
+        "machine": execution.machine,
+        "name": execution.name,
+        "run": execution.run,
+        "arn": arn,
+        "status": found["status"],
+        "console_url": f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{arn}",
+    }

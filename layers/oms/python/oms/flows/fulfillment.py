@@ -1,0 +1,72 @@
+"""The steps of an order's fulfillment: Allocate, Expire; and what locations report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oms.carriers.tracking import Tracking, apply
+from oms.errors import Conflict
+from oms.fulfillment.allocate import allocate, needs_stock
+from oms.fulfillment.work import ShipRequest, arrive, expire, ship, tracking_key
+from oms.machines.outcomes import after_shipping, go, seconds_left
+from oms.orders.order import Claim, Order
+from oms.storage.inventory import stock_of
+from oms.storage.orders import Cause, StockShort, claim_of, commit, load, update
+from oms.storage.settings import settings
+from oms.storage.table import Lost
+
+_ATTEMPTS = 6
+
+
+def allocate_step(order_id: str, execution: str) -> dict[str, Any]:
+    """The Allocate state: hand out all that can be handed out, and say what comes next."""
+    for attempt in range(_ATTEMPTS):
+        order = load(order_id)
+        skus = needs_stock(order)
+        next_ = allocate(order, stock_of(skus) if skus else {}, settings())
+        try:
+            commit(order, Cause("allocate", execution))
+        except (Lost, StockShort):
+            if attempt == _ATTEMPTS - 1:
+                raise
+            continue
+        return {"next": next_}
+    raise AssertionError("unreachable")
+
+
+def expire_step(order_id: str, fulfillment_order_id: str, execution: str) -> dict[str, Any]:
+    """The Expire state: what nobody shipped in time goes back to be routed again."""
+    order = update(order_id, lambda o: expire(o, o.fulfillment_order(fulfillment_order_id)), Cause("ship", execution))
+    return (after_shipping(order, order.fulfillment_order(fulfillment_order_id)) or go("expired")).output or {}
+
+
+def deliver_by_clock(order_id: str, fulfillment_order_id: str, execution: str) -> None:
+    """Where nobody confirms delivery and its time has come, the parcels count as delivered."""
+
+    def assume(order: Order) -> None:
+        fo = order.fulfillment_order(fulfillment_order_id)
+        if fo.assume_delivered_after_days is not None and not seconds_left(order, fo):
+            arrive(order, [parcel for parcel in order.shipments_of(fo.id) if not parcel.delivered_at], order.now)
+
+    update(order_id, assume, Cause("deliver", execution))
+
+
+def ship_packages(order: Order, fulfillment_order_id: str, request: ShipRequest) -> None:
+    """Record shipments; carrier news that came before its parcel was known is applied in the same commit."""
+    fo = order.fulfillment_order(fulfillment_order_id)
+    known = {parcel.tracking_number for parcel in order.shipments.values()}
+    kept: dict[str, list[dict[str, Any]]] = {}
+    tracked: dict[str, Claim] = {}
+    for package in request.packages:
+        number = package.tracking_number
+        if number and number not in known:
+            name = tracking_key(number)
+            holder = claim_of(name) or {}
+            if holder.get("order_id"):
+                raise Conflict(f"tracking number {number} belongs to shipment {holder['shipment_id']}", kind="duplicate-tracking-number")
+            tracked[number] = Claim(name, {}, seen=int(holder.get("v", 0)))
+            kept[number] = holder.get("kept", [])
+    ship(order, fo, request, tracked)
+    for parcel in order.shipments_of(fo.id):
+        for news in sorted(kept.get(parcel.tracking_number or "", []), key=lambda item: item["occurred_at"]):
+            apply(order, parcel, Tracking(**news))

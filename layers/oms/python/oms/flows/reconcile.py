@@ -1,0 +1,163 @@
+"""Reconcile: what a crash, an outage or a lost message left undone is found in the records and done.
+
+It touches only orders that nobody has touched for five minutes, by conditional write, and honours leases. What it repairs is an event.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+from botocore.exceptions import ClientError
+
+from oms.clock import later, stamp
+from oms.flows.relay import execution_arn, relay_order, start
+from oms.flows.waiting import resume
+from oms.ids import order_of
+from oms.machines.executions import Execution, needed
+from oms.machines.outcomes import go, outcome
+from oms.orders.order import Order
+from oms.orders.records import FulfillmentOrder, Return, Summary
+from oms.storage.clients import client
+from oms.storage.environment import environment
+from oms.storage.inventory import stock_of
+from oms.storage.orders import Cause, listed, load, status_lists, update
+
+_OPEN_STATUSES = ("received", "open", "on_hold")
+_OPEN_RETURNS = ("requested", "approved", "in_transit", "partially_received", "received")
+_PAGE = 100
+
+
+@dataclass
+class Report:
+    """What a pass did."""
+
+    orders: int = 0
+    parked: int = 0
+    published: int = 0
+    started: int = 0
+    restarted: int = 0
+    resumed: int = 0
+    granted: int = 0
+    failed: int = 0
+    finished: bool = True
+
+    def as_dict(self) -> dict[str, int | bool]:
+        """For the log and the caller."""
+        return asdict(self)
+
+
+def reconcile(older_than_seconds: int, seconds_left: Callable[[], float]) -> Report:
+    """One pass over all open orders; it stops before its time is over and says so (`finished`)."""
+    report = Report()
+    _drain_parked(report, seconds_left)
+    cutoff = later(stamp(), seconds=-older_than_seconds)
+    for order_id in _open_orders():
+        if seconds_left() < 10:
+            report.finished = False
+            break
+        try:
+            _repair(order_id, cutoff, report)
+        except Exception:
+            # One order that cannot be repaired must not keep the others from it; the next pass tries again.
+            report.failed += 1
+    return report
+
+
+def _open_orders() -> Iterator[str]:
+    seen: set[str] = set()
+    names = [name for status in _OPEN_STATUSES for name in status_lists(status)]
+    for name in names + [f"returns#{status}" for status in _OPEN_RETURNS]:
+        after = ""
+        while page := listed(name, newest_first=False, limit=_PAGE, after=after):
+            after = page[-1]["at"]
+            for row in page:
+                if row["pk"] not in seen:
+                    seen.add(row["pk"])
+                    yield row["pk"]
+
+
+def _repair(order_id: str, cutoff: str, report: Report) -> None:
+    order = load(order_id)
+    touched = order.summary.updated_at or order.summary.placed_at
+    lease = order.summary.lease
+    if touched > cutoff or (lease and lease.until > order.now):
+        return
+    report.orders += 1
+    if order.relayed.published < order.summary.sequence:
+        relay_order(order_id, [])
+        report.published += 1
+        order = load(order_id)
+    for execution in needed(order):
+        _ensure_running(order, execution, report)
+    for wait in order.waits.values():
+        how = outcome(order, wait)
+        if how and resume(wait, how):
+            report.resumed += 1
+    _grant(order, report)
+
+
+def _ensure_running(order: Order, execution: Execution, report: Report) -> None:
+    """Start what is missing; give what is closed though its record is not at its end a new run."""
+    try:
+        found = client("stepfunctions").describe_execution(executionArn=execution_arn(execution))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ExecutionDoesNotExist":
+            raise
+        start(order, execution)
+        report.started += 1
+        return
+    if found["status"] == "RUNNING":
+        return
+
+    def reopen(fresh: Order) -> None:
+        again = next((e for e in needed(fresh) if e.record_id == execution.record_id), None)
+        if again is None or again.run != execution.run:
+            return
+        _record_of(fresh, execution.record_id).run += 1
+        for problem in fresh.exceptions.values():
+            if problem.subject == execution.record_id and problem.status == "open":
+                problem.status, problem.action, problem.closed_at = "resolved", "execution restarted", fresh.now
+        fresh.record("execution.restarted", machine=execution.machine, record_id=execution.record_id, was=found["status"])
+
+    order = update(order.id, reopen, Cause("reconcile", execution.name))
+    for fresh in needed(order):
+        if fresh.record_id == execution.record_id:
+            start(order, fresh)
+            report.restarted += 1
+
+
+def _record_of(order: Order, record_id: str) -> Summary | FulfillmentOrder | Return:
+    if record_id == order.id:
+        return order.summary
+    return order.fulfillment_orders.get(record_id) or order.returns[record_id]
+
+
+def _grant(order: Order, report: Report) -> None:
+    """Wake an order that waits for stock when there is some."""
+    wait = order.waits.get(order.id)
+    if wait is None or wait.state != "Wait for stock":
+        return
+    skus = {line.sku for line, state in order.lines() if state.backordered}
+    if any(row.available_to_fulfill for rows in stock_of(skus).values() for row in rows) and resume(wait, go("allocate")):
+        report.granted += 1
+
+
+def _drain_parked(report: Report, seconds_left: Callable[[], float]) -> None:
+    queue, sqs = environment().parked_queue_url, client("sqs")
+    while seconds_left() > 20:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        if not messages:
+            return
+        for message in messages:
+            order_id = json.loads(message["Body"]).get("order_id", "")
+            if order_of(order_id):
+                try:
+                    relay_order(order_id, [])
+                except Exception:
+                    # Left in the queue: it comes back, and after its last try goes to the dead letters.
+                    report.failed += 1
+                    continue
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            report.parked += 1

@@ -1,0 +1,1 @@
+"""Work at locations: allocate, hand-shake, ship, deliver."""

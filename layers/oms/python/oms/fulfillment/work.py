@@ -1,0 +1,274 @@
+"""The hand-shake with a warehouse or store: which action is allowed in which status, as one table, and what each action does."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from oms.errors import Conflict, Fault, NotFound, invalid
+from oms.money.units import lowest, minus, union
+from oms.orders.order import Claim, Order, StockChange
+from oms.orders.quantities import open_units
+from oms.orders.records import FulfillmentOrder, Shipment
+from oms.wire import Key, Name, Quantity, Text, Wire
+
+OPEN = ("released", "accepted", "picking", "packed", "ready_for_pickup", "partially_shipped")
+"""Statuses in which the location has work to do."""
+
+ACTIONS: dict[str, tuple[tuple[str, ...], str | None]] = {
+    "accept": (("released",), "accepted"),
+    "pick": (("released", "accepted"), "picking"),
+    "pack": (("released", "accepted", "picking"), "packed"),
+    "ready": (("released", "accepted", "picking", "packed"), "ready_for_pickup"),
+    "hold": (OPEN, "on_hold"),
+    "release": (("on_hold",), None),
+    "reject": (OPEN, None),
+    "ship": (OPEN, None),
+    "collect": (OPEN, None),
+    "deliver": (("shipped", "partially_shipped"), None),
+    "expire": ((*OPEN, "on_hold"), None),
+}
+"""Action: the statuses it is allowed in, and the status it leads to (None: it depends)."""
+
+
+class PackageLine(Wire):
+    """Units of one line."""
+
+    line_id: Key
+    quantity: Quantity
+
+
+class Package(Wire):
+    """One parcel. A reference counts once per fulfillment order."""
+
+    reference: Key | None = None
+    carrier: Key | None = None
+    tracking_number: Key | None = None
+    tracking_url: Text | None = None
+    lines: list[PackageLine] = Field(min_length=1, max_length=200)
+
+
+class ShortLine(PackageLine):
+    """Units that the location cannot send after all."""
+
+    reason: Text
+
+
+class ShipRequest(Wire):
+    """`POST .../ship`."""
+
+    packages: list[Package] = Field([], max_length=50)
+    short: list[ShortLine] = Field([], max_length=200)
+
+
+class RejectRequest(Wire):
+    """`POST .../reject`; all open lines when none are named."""
+
+    lines: list[PackageLine] | None = Field(None, max_length=200)
+    reason: Text
+
+
+class CollectRequest(Wire):
+    """`POST .../collect`: who fetched the goods."""
+
+    code: Name | None = None
+    collected_by: Name | None = None
+
+
+class NoBody(Wire):
+    """Actions that need no words."""
+
+    note: Text | None = None
+
+
+REQUESTS: dict[str, type[Wire]] = {"ship": ShipRequest, "reject": RejectRequest, "collect": CollectRequest}
+
+
+def check(fo: FulfillmentOrder, action: str) -> None:
+    """Conflict unless the action is allowed in the present status; NotFound for an action that does not exist."""
+    if action not in ACTIONS:
+        raise NotFound(f"a fulfillment order has no action '{action}'; it has {', '.join(sorted(set(ACTIONS) - {'expire'}))}")
+    allowed, _ = ACTIONS[action]
+    if fo.status not in allowed:
+        raise Conflict(f"{fo.id} is {fo.status}; {action} is possible when it is {' or '.join(allowed)}")
+
+
+def advance(order: Order, fo: FulfillmentOrder, action: str) -> None:
+    """The actions that only move the status. Repeating the last one changes nothing."""
+    _, target = ACTIONS[action]
+    if fo.status == target:
+        return
+    check(fo, action)
+    if action == "hold":
+        fo.held_from = fo.status
+    if action == "release":
+        target, fo.held_from = fo.held_from or "released", None
+    fo.status = target or fo.status
+    verbs = {"accept": "accepted", "pick": "picking", "pack": "packed", "ready": "ready_for_pickup", "hold": "held", "release": "released"}
+    order.record(f"fulfillment_order.{verbs[action]}", fulfillment_order_id=fo.id)
+
+
+def ship(order: Order, fo: FulfillmentOrder, request: ShipRequest, tracked: dict[str, Claim]) -> None:
+    """Record what left and what was picked short. A package whose reference is known already counts once.
+
+    `tracked` holds the claim of each new tracking number. Conflict if more is shipped than is open; Invalid for unknown lines.
+    """
+    known = {shipment.reference for shipment in order.shipments_of(fo.id)}
+    new = [package for package in request.packages if _reference(package) is None or _reference(package) not in known]
+    if not request.packages and not request.short:
+        raise invalid(Fault("name at least one package, or what is short", "/packages"))
+    if not new and not request.short:
+        return
+    check(fo, "ship")
+    if order.open_holds("ship"):
+        raise Conflict(f"order {order.placed.order_number} is held; release its holds that block shipping first")
+    _check_quantities(fo, new, request.short)
+    for package in new:
+        _send(order, fo, package, tracked)
+    if request.short:
+        _give_back(order, fo, {row.line_id: row.quantity for row in request.short}, "; ".join(row.reason for row in request.short))
+    _settle_status(order, fo)
+    _reopen(order)
+
+
+def reject(order: Order, fo: FulfillmentOrder, request: RejectRequest) -> None:
+    """The location does not do (a part of) the work; the units are routed again, elsewhere."""
+    check(fo, "reject")
+    rows = request.lines
+    everything = {line_id: line.open for line_id, line in fo.lines.items()}
+    quantities = everything if rows is None else {row.line_id: row.quantity for row in rows}
+    if rows is not None:
+        _check_quantities(fo, [], rows)
+    _give_back(order, fo, {line_id: quantity for line_id, quantity in quantities.items() if quantity}, request.reason)
+    _settle_status(order, fo)
+    _reopen(order)
+
+
+def expire(order: Order, fo: FulfillmentOrder) -> None:
+    """Nobody shipped in time: what is open goes back and is routed again."""
+    if fo.status not in ACTIONS["expire"][0]:
+        return
+    _give_back(order, fo, {line_id: line.open for line_id, line in fo.lines.items() if line.open}, "not shipped in time")
+    _settle_status(order, fo)
+    if fo.status == "rejected":
+        fo.status = "expired"
+    order.record("fulfillment_order.expired", fulfillment_order_id=fo.id)
+    _reopen(order)
+
+
+def collect(order: Order, fo: FulfillmentOrder, request: CollectRequest) -> None:
+    """Handed over the counter: all open units are shipped and delivered at once."""
+    check(fo, "collect")
+    lines = [PackageLine(line_id=line_id, quantity=line.open) for line_id, line in fo.lines.items() if line.open]
+    package = Package(reference="collected", lines=lines)
+    ship(order, fo, ShipRequest(packages=[package]), {})
+    arrive(order, [shipment for shipment in order.shipments_of(fo.id) if not shipment.delivered_at], order.now)
+
+
+def deliver(order: Order, fo: FulfillmentOrder) -> None:
+    """Somebody other than a carrier confirms that all parcels have arrived."""
+    check(fo, "deliver")
+    arrive(order, [shipment for shipment in order.shipments_of(fo.id) if not shipment.delivered_at], order.now)
+
+
+def arrive(order: Order, shipments: list[Shipment], at: str) -> None:
+    """Parcels reached the customer."""
+    for shipment in shipments:
+        shipment.status, shipment.status_at, shipment.delivered_at = "delivered", at, at
+        for line_id, units in shipment.lines.items():
+            order.summary.lines[line_id].delivered += sum(last - first + 1 for first, last in units)
+        order.record("shipment.delivered", shipment_id=shipment.id, fulfillment_order_id=shipment.fulfillment_order_id, delivered_at=at)
+        fo = order.fulfillment_orders[shipment.fulfillment_order_id]
+        if fo.status == "shipped" and all(parcel.delivered_at for parcel in order.shipments_of(fo.id)):
+            fo.status = "delivered"
+            order.record("fulfillment_order.delivered", fulfillment_order_id=fo.id)
+
+
+def tracking_key(number: str) -> str:
+    """The unique name of a tracking number."""
+    return f"tracking#{number}"
+
+
+def _reference(package: Package) -> str | None:
+    return package.reference or package.tracking_number
+
+
+def _check_quantities(fo: FulfillmentOrder, packages: list[Package], short: list[ShortLine] | list[PackageLine]) -> None:
+    asked: dict[str, int] = {}
+    faults: list[Fault] = []
+    named = [(f"/packages/{i}/lines/{j}", row) for i, package in enumerate(packages) for j, row in enumerate(package.lines)]
+    named += [(f"/{'short' if packages else 'lines'}/{i}", row) for i, row in enumerate(short)]
+    for place, row in named:
+        if row.line_id not in fo.lines:
+            faults.append(Fault(f"{fo.id} has no line '{row.line_id}'", f"{place}/line_id"))
+        asked[row.line_id] = asked.get(row.line_id, 0) + row.quantity
+    if faults:
+        raise invalid(*faults)
+    over = [f"line {k}: {quantity} asked, {fo.lines[k].open} open" for k, quantity in asked.items() if quantity > fo.lines[k].open]
+    if over:
+        raise Conflict(f"more than is open on {fo.id}: {'; '.join(over)}")
+
+
+def _send(order: Order, fo: FulfillmentOrder, package: Package, tracked: dict[str, Claim]) -> None:
+    shipment_id = order.next_id("shp")
+    shipment = Shipment(
+        id=shipment_id,
+        fulfillment_order_id=fo.id,
+        reference=_reference(package) or shipment_id,
+        carrier=package.carrier,
+        tracking_number=package.tracking_number,
+        tracking_url=package.tracking_url,
+        status_at=order.now,
+        shipped_at=order.now,
+        lines={},
+    )
+    for row in package.lines:
+        line, state = order.line(row.line_id)
+        used = union(*(parcel.lines.get(line.id, []) for parcel in order.shipments.values()), shipment.lines.get(line.id, []))
+        units = lowest(minus([[1, line.quantity]], used), row.quantity)
+        shipment.lines[line.id] = union(shipment.lines.get(line.id, []), units)
+        fo.lines[line.id].shipped += row.quantity
+        state.shipped += row.quantity
+        order.stock.append(StockChange(line.sku, fo.location_id, reserve=-row.quantity, on_hand=-row.quantity))
+    order.shipments[shipment.id] = shipment
+    if package.tracking_number:
+        claim = tracked[package.tracking_number]
+        order.claims.append(Claim(claim.key, {"order_id": order.id, "shipment_id": shipment.id}, seen=claim.seen))
+    order.record(
+        "fulfillment_order.shipped",
+        fulfillment_order_id=fo.id,
+        shipment_id=shipment.id,
+        tracking_number=package.tracking_number,
+        lines={row.line_id: row.quantity for row in package.lines},
+    )
+
+
+def _give_back(order: Order, fo: FulfillmentOrder, quantities: dict[str, int], reason: str) -> None:
+    """Units leave the fulfillment order: their reservation is released and this place is not asked again for this line."""
+    for line_id, quantity in quantities.items():
+        line, state = order.line(line_id)
+        fo.lines[line_id].rejected += quantity
+        state.allocated -= quantity
+        if fo.location_id not in state.excluded:
+            state.excluded.append(fo.location_id)
+        order.stock.append(StockChange(line.sku, fo.location_id, reserve=-quantity))
+    if quantities:
+        order.record("fulfillment_order.rejected", fulfillment_order_id=fo.id, lines=quantities, reason=reason)
+
+
+def _settle_status(order: Order, fo: FulfillmentOrder) -> None:
+    shipped, open_ = (sum(getattr(line, name) for line in fo.lines.values()) for name in ("shipped", "open"))
+    if open_ == 0 and shipped:
+        fo.status = "delivered" if all(parcel.delivered_at for parcel in order.shipments_of(fo.id)) else "shipped"
+    elif open_ == 0:
+        fo.status = "rejected"
+    elif shipped:
+        fo.status = "partially_shipped"
+
+
+def _reopen(order: Order) -> None:
+    """Units lost their place: the order runs again, unless an execution of it is waiting and will look by itself."""
+    waiting = any(wait.id == order.id for wait in order.waits.values()) and any(s.backordered for s in order.summary.lines.values())
+    parked = any(problem.status == "open" and problem.subject == order.id for problem in order.exceptions.values())
+    if any(open_units(state) > 0 for state in order.summary.lines.values()) and not waiting and not parked:
+        order.summary.run += 1
+        order.record("order.reopened", run=order.summary.run)

@@ -1,0 +1,33 @@
+"""Identity: an order's id is born once; everything under it is derived from it.
+
+    ord_<key>    fo_<key>_1    shp_<key>_2    pay_<key>_1    inv_<key>_1    ret_<key>_1    cm_<key>_1    exc_<key>_3
+
+So the order of any record is read off the record's id, and no look-up table can disagree with it.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+
+_KEY_LENGTH = 20
+
+
+def new_order_id() -> str:
+    """A new order id: 6 bytes of time (so that ids sort by age) and 6 random bytes, in lower-case base32."""
+    raw = int(time.time() * 1000).to_bytes(6, "big") + os.urandom(6)
+    return "ord_" + base64.b32encode(raw).decode().rstrip("=").lower()
+
+
+def part_id(prefix: str, order_id: str, number: int) -> str:
+    """Id of an order's `number`-th record of a kind: part_id("fo", "ord_x", 1) is "fo_x_1"."""
+    return f"{prefix}_{order_id.removeprefix('ord_')}_{number}"
+
+
+def order_of(record_id: str) -> str | None:
+    """The order id that a derived id belongs to, or None when it is not such an id."""
+    parts = record_id.split("_")
+    if len(parts) >= 2 and len(parts[1]) == _KEY_LENGTH and parts[1].isalnum():
+        return f"ord_{parts[1]}"
+    return None

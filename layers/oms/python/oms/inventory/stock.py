@@ -1,0 +1,104 @@
+"""Stock of one SKU at one location. `available` = on_hand - reserved - safety_stock is kept with it: a sale is one condition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from oms.wire import Count, Key, Moment, Quantity, SignedAmount, Wire
+
+
+class Stock(BaseModel):
+    """Figures of one SKU at one location, in whole units. `available` may be negative: after a low count or a raised safety stock."""
+
+    sku: str
+    location_id: str
+    on_hand: int = 0
+    reserved: int = 0
+    safety_stock: int = 0
+    available: int = 0
+    futures: list[dict[str, Any]] = []
+    effective_at: str = ""
+    v: int = 0
+
+    @property
+    def available_to_fulfill(self) -> int:
+        """What a sale may take now."""
+        return max(0, self.available)
+
+    @property
+    def available_to_order(self) -> int:
+        """That and what is expected to arrive."""
+        return max(0, self.available + sum(int(arrival["quantity"]) for arrival in self.futures))
+
+
+class Arrival(Wire):
+    """Supply that is expected."""
+
+    expected_at: Moment
+    quantity: Quantity
+    reference: Key | None = None
+
+
+class StockCount(Wire):
+    """`PUT /v1/inventory/{sku}/{location_id}`."""
+
+    on_hand: Count
+    safety_stock: Count = 0
+    effective_at: Moment | None = None
+    futures: list[Arrival] = Field([], max_length=50)
+
+
+class StockRecord(Wire):
+    """One record of `POST /v1/inventory/batch`: a count or a change, once per record id."""
+
+    record_id: Key
+    sku: Key
+    location_id: Key
+    on_hand: Count | None = None
+    delta: SignedAmount | None = None
+    effective_at: Moment | None = None
+
+
+class StockBatch(Wire):
+    """`POST /v1/inventory/batch`."""
+
+    records: list[StockRecord] = Field(min_length=1, max_length=100)
+
+
+class AvailabilityQuery(Wire):
+    """`POST /v1/inventory/availability`."""
+
+    skus: list[Key] = Field(min_length=1, max_length=100)
+    location_ids: list[Key] = Field([], max_length=100)
+    group_ids: list[Key] = Field([], max_length=100)
+
+
+def view(stock: Stock) -> dict[str, Any]:
+    """A stock row as the API shows it."""
+    return {
+        "sku": stock.sku,
+        "location_id": stock.location_id,
+        "on_hand": stock.on_hand,
+        "reserved": stock.reserved,
+        "safety_stock": stock.safety_stock,
+        "available_to_fulfill": stock.available_to_fulfill,
+        "available_to_order": stock.available_to_order,
+        "futures": stock.futures,
+        "effective_at": stock.effective_at or None,
+    }
+
+
+def group_view(sku: str, group_id: str, rows: list[Stock]) -> dict[str, Any]:
+    """A group's figures: sums over its locations made when read."""
+    return {
+        "sku": sku,
+        "group_id": group_id,
+        "on_hand": sum(row.on_hand for row in rows),
+        "reserved": sum(row.reserved for row in rows),
+        "safety_stock": sum(row.safety_stock for row in rows),
+        "available_to_fulfill": sum(row.available_to_fulfill for row in rows),
+        "available_to_order": sum(row.available_to_order for row in rows),
+        "futures": sorted((arrival for row in rows for arrival in row.futures), key=lambda arrival: arrival["expected_at"]),
+    }

@@ -1,0 +1,90 @@
+"""Which executions a record needs. The execution is named after the record; `run` rises whenever its work reopens (design section 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from oms.orders.order import Order
+from oms.orders.quantities import open_units
+
+Machine = Literal["order", "fulfillment", "return"]
+SCHEMA = 1
+"""Version of the execution input. Handlers accept every version that is still running."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution that should exist: its machine, its record and the record's run, and its input (ids only, no personal data)."""
+
+    machine: Machine
+    record_id: str
+    run: int
+    input: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The record's id, from the second run on with the run's number."""
+        return self.record_id if self.run == 1 else f"{self.record_id}-{self.run}"
+
+
+def order_execution(order: Order) -> Execution:
+    """The order machine's execution for the order's present run."""
+    first = "capture" if order.summary.status == "received" else "allocate"
+    return _execution(order, "order", order.id, order.summary.run, outcome={"next": first})
+
+
+def fulfillment_execution(order: Order, fulfillment_order_id: str) -> Execution:
+    """A fulfillment order's execution for its present run."""
+    return _execution(order, "fulfillment", fulfillment_order_id, order.fulfillment_orders[fulfillment_order_id].run)
+
+
+def return_execution(order: Order, return_id: str) -> Execution:
+    """A return's execution for its present run."""
+    return _execution(order, "return", return_id, order.returns[return_id].run)
+
+
+def needed(order: Order) -> list[Execution]:
+    """Executions that must be running because their record is not at its end: what `reconcile` compares with what is."""
+    out: list[Execution] = []
+    abandoned = {problem.subject for problem in order.exceptions.values() if problem.status == "abandoned"}
+    states = order.summary.lines.values()
+    unallocated = any(open_units(state) > 0 or state.backordered for state in states)
+    if order.summary.status == "received" or (order.summary.status not in ("declined", "cancelled") and unallocated):
+        out.append(order_execution(order))
+    for fo in order.fulfillment_orders.values():
+        if fo.status not in ("delivered", "rejected", "cancelled", "expired") or any(not s.invoice_id for s in order.shipments_of(fo.id)):
+            out.append(fulfillment_execution(order, fo.id))
+    for ret in order.returns.values():
+        if ret.status not in ("settled", "rejected", "cancelled", "expired"):
+            out.append(return_execution(order, ret.id))
+    return [execution for execution in out if execution.record_id not in abandoned]
+
+
+def started_by(order: Order, fact_type: str, data: dict[str, Any]) -> Execution | None:
+    """The execution that a fact calls for, if the stored record (which may be ahead of the fact) still has that record."""
+    if fact_type in ("order.captured", "order.reopened") or (fact_type == "order.received" and order.summary.asynchronous):
+        return order_execution(order)
+    if fact_type == "fulfillment_order.created" and data["fulfillment_order_id"] in order.fulfillment_orders:
+        return fulfillment_execution(order, data["fulfillment_order_id"])
+    if fact_type == "return.requested" and data["return_id"] in order.returns:
+        return return_execution(order, data["return_id"])
+    return None
+
+
+def _execution(order: Order, machine: Machine, record_id: str, run: int, **more: Any) -> Execution:
+    ids = {"fulfillment": {"fulfillment_order_id": record_id}, "return": {"return_id": record_id}}.get(machine, {})
+    return Execution(
+        machine,
+        record_id,
+        run,
+        {
+            "schema": SCHEMA,
+            "order_id": order.id,
+            "order_number": order.placed.order_number,
+            "channel": order.placed.channel,
+            "run": run,
+            **ids,
+            **more,
+        },
+    )

@@ -1,0 +1,127 @@
+"""What a waiting state waits for, as a pure function of the record.
+
+A step that wants to wait stores its token and then reads the record; whoever commits a change to the record then reads the token. Both
+sides ask this one function, so whichever comes second resumes the execution, and it does not matter how often.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+from typing import Any
+
+from oms.clock import parse
+from oms.orders.order import Order
+from oms.orders.quantities import open_units
+from oms.orders.records import FulfillmentOrder, Return, Wait
+from oms.returns.returns import unsettled
+
+
+@dataclass(frozen=True)
+class Resume:
+    """How to resume: with an outcome, or with a named error."""
+
+    output: dict[str, Any] | None = None
+    error: str | None = None
+    cause: str = ""
+
+
+def go(next_: str, **more: Any) -> Resume:
+    """Resume and go to the state of that key."""
+    return Resume({"next": next_, **more})
+
+
+def state_key(state: str) -> str:
+    """The key of a state in outcomes: "Capture payment" is capture_payment."""
+    return state.lower().replace(" ", "_")
+
+
+def outcome(order: Order, wait: Wait) -> Resume | None:
+    """What the wait is to be resumed with, or None while its time has not come."""
+    if wait.id in order.exceptions:
+        return _exception(order, wait)
+    if wait.id in order.fulfillment_orders:
+        return _FULFILLMENT[wait.state](order, order.fulfillment_orders[wait.id])
+    if wait.id in order.returns:
+        return _RETURN[wait.state](order, order.returns[wait.id])
+    return _ORDER[wait.state](order)
+
+
+def after_shipping(order: Order, fo: FulfillmentOrder) -> Resume | None:
+    """Where a fulfillment order goes from Ship, and again from Capture payment: invoice what left, then the rest, then delivery."""
+    if uninvoiced(order, fo):
+        return go("capture_payment")
+    if fo.status in ("rejected", "cancelled", "expired"):
+        return go(fo.status)
+    if fo.status == "on_hold":
+        return go("hold")
+    if fo.status in ("shipped", "delivered"):
+        left = seconds_left(order, fo)
+        return go("wait_for_clock", seconds=left) if left else go("deliver")
+    return None
+
+
+def seconds_left(order: Order, fo: FulfillmentOrder) -> int:
+    """Where nobody confirms delivery: seconds until it may be assumed. 0 when that time has come, or somebody does confirm."""
+    parcels = [shipment for shipment in order.shipments_of(fo.id) if not shipment.delivered_at]
+    if fo.assume_delivered_after_days is None or not parcels:
+        return 0
+    due = parse(max(parcel.shipped_at for parcel in parcels)) + timedelta(days=fo.assume_delivered_after_days)
+    return max(0, ceil((due - parse(order.now)).total_seconds()))
+
+
+def uninvoiced(order: Order, fo: FulfillmentOrder) -> bool:
+    """Whether something left that is not invoiced yet."""
+    return any(not shipment.invoice_id for shipment in order.shipments_of(fo.id))
+
+
+def _delivery(order: Order, fo: FulfillmentOrder) -> Resume | None:
+    shipments = order.shipments_of(fo.id)
+    if all(shipment.delivered_at for shipment in shipments):
+        return go("delivered")
+    back = [shipment.tracking_number or shipment.id for shipment in shipments if shipment.status == "return_to_sender"]
+    if back:
+        return Resume(error="ReturnedToSender", cause=f"the carrier returns {', '.join(back)} to the sender")
+    return None
+
+
+def _hold_over(order: Order, fo: FulfillmentOrder) -> Resume | None:
+    return None if fo.status == "on_hold" else go("ship")
+
+
+def _release(order: Order) -> Resume | None:
+    if order.summary.status == "cancelled":
+        return go("cancelled")
+    return None if order.open_holds("allocate") else go("allocate")
+
+
+def _stock(order: Order) -> Resume | None:
+    states = order.summary.lines.values()
+    waits = any(state.backordered for state in states) and not any(open_units(state) for state in states)
+    return None if waits else go("allocate")
+
+
+def _approval(order: Order, ret: Return) -> Resume | None:
+    return {"requested": None, "rejected": go("rejected"), "cancelled": go("cancelled")}.get(ret.status, go("wait_for_goods"))
+
+
+def after_goods(order: Order, ret: Return) -> Resume | None:
+    """Where a return goes from Wait for goods, and again from Return."""
+    if unsettled(ret):
+        return go("return")
+    return go(ret.status) if ret.status in ("settled", "cancelled", "expired", "rejected") else None
+
+
+def _exception(order: Order, wait: Wait) -> Resume | None:
+    problem = order.exceptions[wait.id]
+    if problem.status == "open":
+        return None
+    if problem.status == "abandoned":
+        return go("abandoned")
+    return go(state_key(problem.step))
+
+
+_ORDER = {"Wait for release": _release, "Wait for stock": _stock}
+_FULFILLMENT = {"Ship": after_shipping, "Wait for release": _hold_over, "Deliver": _delivery}
+_RETURN = {"Approve": _approval, "Wait for goods": after_goods}

@@ -1,0 +1,1 @@
+"""Exact money: whole minor units, frozen shares per unit."""

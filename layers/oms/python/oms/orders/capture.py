@@ -1,0 +1,254 @@
+"""Capture: take the order, reserve its stock at concrete places, authorize its payment. Two doors lead here, one lease keeps them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from oms.clock import later
+from oms.errors import Conflict, Fault, InProgress, invalid
+from oms.ids import new_order_id
+from oms.inventory.stock import Stock
+from oms.orders.holds import place_hold
+from oms.orders.order import Claim, Order, StockChange
+from oms.orders.placing import PlaceOrder, Tender, content_digest
+from oms.orders.pricing import Priced, price
+from oms.orders.quantities import open_units, reserved
+from oms.orders.records import Lease, LineState, Payment, Personal, Placed, Summary
+from oms.orders.statuses import totals
+from oms.payments import ledger
+from oms.payments.gateway import Gateways, Outcome, gateway_for
+from oms.payments.requests import ask, conclude, intend
+from oms.routing.fewest import fewest_locations
+from oms.settings import Settings
+
+LEASE_SECONDS = 25
+"""Longer than the synchronous door may take (API Gateway gives up after 30), so a live lease means a live capture."""
+
+StockRows = Mapping[str, Sequence[Stock]]
+"""Stock rows per SKU."""
+
+
+def number_key(channel: str, order_number: str) -> str:
+    """The unique name that an order holds unless it was declined."""
+    return f"number#{channel}#{order_number}"
+
+
+def take(request: PlaceOrder, stock: StockRows, settings: Settings, gateways: Gateways, *, owner: str, now: str, later_on: bool) -> Order:
+    """A new order: priced, its stock reserved, its payments intended. With `later_on` nobody captures it now; the Capture state will.
+
+    Invalid for money that does not add up or an unknown gateway; Conflict naming the lines that stock is short for.
+    """
+    priced = price(request)
+    _check_payments(request, priced, gateways)
+    order = _new_order(request, priced, now, later_on)
+    _add_payments(order, request.payments)
+    if not later_on:
+        order.summary.lease = Lease(owner=owner, until=later(now, seconds=LEASE_SECONDS))
+    order.claims.append(Claim(number_key(request.channel, request.order_number), {"order_id": order.id, "digest": order.placed.digest}))
+    reserve(order, stock, settings)
+    if later_on:
+        order.record("order.received", grand_total=priced.totals.grand_total, currency=request.currency)
+    return order
+
+
+def reserve(order: Order, stock: StockRows, settings: Settings) -> None:
+    """Pin every open unit to a place, the fewest per delivery group. Conflict naming the lines that cannot be served."""
+    available = {sku: {row.location_id: row.available_to_fulfill for row in rows} for sku, rows in stock.items()}
+    faults: list[Fault] = []
+    positions = {line.id: index for index, line in enumerate(order.placed.lines)}
+    for group in order.placed.delivery_groups:
+        lines = [(line, state) for line, state in order.lines() if line.delivery_group == group.id]
+        places = settings.sells_from(order.placed.channel)
+        if group.type == "pickup":
+            places = {key: place for key, place in places.items() if key == group.location_id}
+        demand: dict[str, int] = {}
+        for line, state in lines:
+            demand[line.sku] = demand.get(line.sku, 0) + open_units(state) - reserved(state)
+        supply = {place: {sku: available.get(sku, {}).get(place, 0) for sku in demand} for place in places}
+        route = fewest_locations(demand, supply, {key: place.priority for key, place in places.items()})
+        for line, state in lines:
+            short = _pin(order, line.sku, open_units(state) - reserved(state), state, route.take)
+            if short and line.backorder == "allow":
+                state.backordered += short
+            elif short:
+                what = f"{short} of {state.ordered} {line.sku} are not in stock"
+                faults.append(Fault(what, f"/lines/{positions[line.id]}/quantity"))
+        for place, skus in supply.items():
+            for sku in skus:
+                taken = sum(c.reserve for c in order.stock if c.sku == sku and c.location_id == place)
+                available.setdefault(sku, {})[place] = max(0, _at(stock, sku, place) - taken)
+    if faults:
+        raise Conflict("stock is short", kind="out-of-stock", errors=faults)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a gateway said to one request of this capture."""
+
+    payment: Payment
+    kind: str
+    key: str
+    outcome: Outcome
+
+
+def reserve_skus(order: Order) -> set[str]:
+    """SKUs whose stock `reserve` wants to see."""
+    return {line.sku for line in order.placed.lines}
+
+
+def authorize(order: Order, gateways: Gateways) -> list[Answer]:
+    """Ask the gateways for every tender that has no answer yet; after a decline, void what had been authorized.
+
+    Repeating it with the same order repeats the same keys, so a crash between here and `conclude_capture` costs nothing.
+    """
+    answers: list[Answer] = []
+    for payment in order.payments.values():
+        for event in ledger.newest(payment.events):
+            if event.kind == "authorization" and event.state == "requested" and event.key:
+                answers.append(_ask(order, gateways, payment, "authorization", event.key, event.amount))
+        if answers and answers[-1].outcome.state == "failed":
+            held = [answer for answer in answers if answer.outcome.state == "succeeded"]
+            return answers + [_void(order, gateways, answer) for answer in held]
+    return answers
+
+
+def conclude_capture(order: Order, answers: Sequence[Answer]) -> None:
+    """Record what the gateways said: the order is captured, or declined with everything given back."""
+    if order.summary.status != "received":
+        return
+    for answer in answers:
+        payment, outcome = order.payments[answer.payment.id], answer.outcome
+        conclude(payment, answer.kind, answer.key, outcome)
+        done = "authorized" if answer.kind == "authorization" else "voided"
+        verb = {"succeeded": done, "failed": "declined", "requested": "pending"}[outcome.state]
+        order.record(f"payment.{verb}", payment_id=payment.id, amount=outcome.amount, reason=outcome.reason)
+    order.summary.lease = None
+    if any(answer.kind == "authorization" and answer.outcome.state == "failed" for answer in answers):
+        _decline(order)
+    elif not any(ledger.fold(payment).pending_authorization for payment in order.payments.values()):
+        order.summary.status, order.summary.answer = "open", order.summary.answer or 201
+        order.record("order.captured", grand_total=totals(order).grand_total, currency=order.placed.currency)
+
+
+def _ask(order: Order, gateways: Gateways, payment: Payment, kind: str, key: str, amount: int) -> Answer:
+    gateway = gateway_for(gateways, payment.gateway)
+    return Answer(payment, kind, key, ask(gateway, payment, kind, key, amount, order.placed.currency, order.now))
+
+
+def _void(order: Order, gateways: Gateways, held: Answer) -> Answer:
+    return _ask(order, gateways, held.payment, "void", f"{order.id}/void/{held.payment.id}/1", held.outcome.amount)
+
+
+def retry_declined(order: Order, tender: Tender, stock: StockRows, settings: Settings, gateways: Gateways, owner: str) -> None:
+    """Another card on a declined order: claim the number again, reserve afresh, intend the new payment (contract: payments)."""
+    if order.summary.status != "declined":
+        raise Conflict(f"order {order.placed.order_number} is {order.summary.status}, not declined; it needs no other tender")
+    total = totals(order).grand_total
+    if tender.amount != total:
+        raise invalid(Fault(f"the tender is {tender.amount} and the order's grand total {total}; they must be equal", "/amount"))
+    gateway_for(gateways, tender.gateway)
+    order.summary.status = "received"
+    order.summary.lease = Lease(owner=owner, until=later(order.now, seconds=LEASE_SECONDS))
+    order.claims.append(
+        Claim(number_key(order.placed.channel, order.placed.order_number), {"order_id": order.id, "digest": order.placed.digest})
+    )
+    _add_payments(order, [tender])
+    reserve(order, stock, settings)
+
+
+def take_lease(order: Order, owner: str) -> bool:
+    """Take the lease on a capture that was left half-way. False if there is nothing left to capture; InProgress while another holds it."""
+    if order.summary.status != "received":
+        return False
+    lease = order.summary.lease
+    if lease and lease.owner != owner and lease.until > order.now:
+        raise InProgress("this order is being captured right now; try again in a few seconds")
+    order.summary.lease = Lease(owner=owner, until=later(order.now, seconds=LEASE_SECONDS))
+    return True
+
+
+def _new_order(request: PlaceOrder, priced: Priced, now: str, later_on: bool) -> Order:
+    placed_at = request.placed_at or now
+    fields = request.model_dump(
+        include={"channel", "order_number", "business_model", "currency", "tax_mode", "tax_rounding", "placed_by", "po_number", "metadata"}
+    )
+    placed = Placed(
+        **fields,
+        placed_at=placed_at,
+        customer_id=request.customer.id,
+        account_id=request.customer.account_id,
+        adjustments=[adjustment.model_dump(exclude_defaults=True) for adjustment in request.adjustments],
+        delivery_groups=priced.groups,
+        lines=priced.lines,
+        fees=priced.fees,
+        digest=content_digest(request),
+    )
+    personal = Personal(
+        customer=request.customer.model_dump(exclude={"id", "account_id"}, exclude_none=True),
+        billing_address=request.billing_address.model_dump(exclude_none=True) if request.billing_address else None,
+        groups={
+            group.id: {"recipient": group.recipient.model_dump(exclude_none=True), "address": group.address.model_dump(exclude_none=True)}
+            for group in request.delivery_groups
+        },
+    )
+    summary = Summary(
+        asynchronous=later_on,
+        answer=202 if later_on else 0,
+        lines={line.id: LineState(ordered=line.quantity) for line in request.lines},
+        placed_at=placed_at,
+    )
+    order = Order(id=new_order_id(), placed=placed, summary=summary, personal=personal, now=now)
+    for hold in request.holds:
+        place_hold(order, hold)
+    return order
+
+
+def _check_payments(request: PlaceOrder, priced: Priced, gateways: Gateways) -> None:
+    offered, needed = sum(tender.amount for tender in request.payments), priced.totals.grand_total
+    faults = [
+        Fault(f"there is no payment gateway '{tender.gateway}'", f"/payments/{index}/gateway")
+        for index, tender in enumerate(request.payments)
+        if tender.gateway not in gateways
+    ]
+    if offered != needed:
+        faults.append(Fault(f"the payments add up to {offered} and the grand total is {needed}; they must be equal", "/payments"))
+    if faults:
+        raise invalid(*faults)
+
+
+def _add_payments(order: Order, tenders: Sequence[Tender]) -> None:
+    for tender in tenders:
+        if tender.amount == 0:
+            continue
+        payment = Payment(id=order.next_id("pay"), method=tender.method, gateway=tender.gateway, amount=tender.amount, token=tender.token)
+        intend(payment, "authorization", ledger.attempt_key(payment, f"{order.id}/authorize/{payment.id}"), tender.amount, order.now)
+        order.payments[payment.id] = payment
+
+
+def _pin(order: Order, sku: str, quantity: int, state: LineState, take_: dict[str, dict[str, int]]) -> int:
+    """Pin up to `quantity` units out of the route, line by line in order; what is left over is short."""
+    for place, skus in take_.items():
+        part = min(quantity, skus.get(sku, 0))
+        if part > 0:
+            skus[sku] -= part
+            quantity -= part
+            state.pins[place] = state.pins.get(place, 0) + part
+            order.stock.append(StockChange(sku, place, reserve=part))
+    return quantity
+
+
+def _decline(order: Order) -> None:
+    """Compensate completely: stock back, number free, authorizations that did succeed given back, the order kept as declined."""
+    for line, state in order.lines():
+        for place, quantity in state.pins.items():
+            order.stock.append(StockChange(line.sku, place, reserve=-quantity))
+        state.pins, state.backordered = {}, 0
+    order.claims.append(Claim(number_key(order.placed.channel, order.placed.order_number), {"order_id": order.id}, release=True))
+    order.summary.status = "declined"
+    order.summary.answer = order.summary.answer or 402
+    order.record("order.declined")
+
+
+def _at(stock: StockRows, sku: str, place: str) -> int:
+    return next((row.available_to_fulfill for row in stock.get(sku, ()) if row.location_id == place), 0)

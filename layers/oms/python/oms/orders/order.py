@@ -1,0 +1,124 @@
+"""The order aggregate: one consistent picture of an order in memory, and the changes that a command makes to it.
+
+A command mutates records and says what happened with `record`; storage then writes all that differs from `loaded` in one transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from oms.clock import stamp
+from oms.errors import Conflict, NotFound, Stale
+from oms.ids import part_id
+from oms.orders.records import (
+    CreditMemo,
+    Fact,
+    FulfillmentOrder,
+    Invoice,
+    LineState,
+    Payment,
+    Personal,
+    Placed,
+    PlacedLine,
+    ProcessException,
+    Relayed,
+    Return,
+    Shipment,
+    Summary,
+    Wait,
+)
+
+
+@dataclass(frozen=True)
+class StockChange:
+    """An effect on one SKU at one place that is part of the commit. Never below zero: a sale needs it available, a shipment reserved."""
+
+    sku: str
+    location_id: str
+    reserve: int = 0
+    on_hand: int = 0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A name that only one record may have (an order number, a tracking number). `seen` is the version of what lay there before."""
+
+    key: str
+    data: dict[str, Any]
+    seen: int = 0
+    release: bool = False
+
+
+@dataclass
+class Order:
+    """Everything about one order."""
+
+    id: str
+    placed: Placed
+    summary: Summary
+    fulfillment_orders: dict[str, FulfillmentOrder] = field(default_factory=dict)
+    shipments: dict[str, Shipment] = field(default_factory=dict)
+    payments: dict[str, Payment] = field(default_factory=dict)
+    invoices: dict[str, Invoice] = field(default_factory=dict)
+    credit_memos: dict[str, CreditMemo] = field(default_factory=dict)
+    returns: dict[str, Return] = field(default_factory=dict)
+    exceptions: dict[str, ProcessException] = field(default_factory=dict)
+    waits: dict[str, Wait] = field(default_factory=dict)
+    personal: Personal | None = None
+    relayed: Relayed = field(default_factory=Relayed)
+    loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    now: str = field(default_factory=stamp)
+    facts: list[Fact] = field(default_factory=list)
+    stock: list[StockChange] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+
+    def record(self, type_: str, **data: object) -> None:
+        """Note that something happened; it becomes one event of this commit."""
+        self.facts.append(Fact(type=type_, data={key: value for key, value in data.items() if value is not None}))
+
+    def next_id(self, prefix: str) -> str:
+        """The next derived id of a kind; the counter moves with this commit, so no id is given twice."""
+        number = self.summary.counters.get(prefix, 0) + 1
+        self.summary.counters[prefix] = number
+        return part_id(prefix, self.id, number)
+
+    def lines(self) -> list[tuple[PlacedLine, LineState]]:
+        """Lines as placed, each with its counters."""
+        return [(line, self.summary.lines[line.id]) for line in self.placed.lines]
+
+    def line(self, line_id: str, pointer: str = "") -> tuple[PlacedLine, LineState]:
+        """One line and its counters; NotFound if the order has no such line."""
+        for line in self.placed.lines:
+            if line.id == line_id:
+                return line, self.summary.lines[line_id]
+        raise NotFound(f"order {self.placed.order_number} has no line '{line_id}'" + (f" ({pointer})" if pointer else ""))
+
+    def fulfillment_order(self, fulfillment_order_id: str) -> FulfillmentOrder:
+        """One fulfillment order, or NotFound."""
+        try:
+            return self.fulfillment_orders[fulfillment_order_id]
+        except KeyError:
+            raise NotFound(f"there is no fulfillment order '{fulfillment_order_id}'") from None
+
+    def shipments_of(self, fulfillment_order_id: str) -> list[Shipment]:
+        """A fulfillment order's shipments, oldest first."""
+        return [shipment for shipment in self.shipments.values() if shipment.fulfillment_order_id == fulfillment_order_id]
+
+    def open_holds(self, blocks: str) -> bool:
+        """Whether any hold that blocks this ("allocate", "ship", "capture") is neither released nor expired."""
+        return any(
+            blocks in hold.blocks and not hold.released_at and not (hold.expires_at and hold.expires_at <= self.now)
+            for hold in self.summary.holds
+        )
+
+    def expect(self, if_match: str | None) -> None:
+        """Stale unless If-Match is absent, "*" or names the present version."""
+        if if_match and if_match.strip() != "*" and if_match.strip().removeprefix("W/").strip('"') != str(self.summary.version):
+            raise Stale(f"the order is at version {self.summary.version} now; read it again (If-Match was {if_match})")
+
+    def must_be_live(self) -> None:
+        """Conflict for an order that was declined or is not captured yet."""
+        if self.summary.status in ("declined", "received"):
+            raise Conflict(f"order {self.placed.order_number} is {self.summary.status}; nothing can be done with it yet")

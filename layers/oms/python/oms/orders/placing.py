@@ -1,0 +1,227 @@
+"""`POST /v1/orders`: the body, and every fault of it that can be seen without looking anything up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from oms.errors import Fault, invalid
+from oms.wire import Amount, Currency, Key, Metadata, Moment, Name, Quantity, Rate, SignedAmount, Text, Wire, faults_of
+
+
+class Customer(Wire):
+    """Who ordered. Everything but `id` and `account_id` is personal data."""
+
+    id: Key
+    email: Name | None = None
+    name: Name | None = None
+    phone: Name | None = None
+    locale: Key | None = None
+    account_id: Key | None = None
+    vat_id: Key | None = None
+
+
+class Address(Wire):
+    """A postal address; `country` is ISO 3166-1 alpha-2."""
+
+    line1: Name
+    line2: Name | None = None
+    city: Name
+    region: Name | None = None
+    postal_code: Name
+    country: str = Field(pattern="^[A-Z]{2}$")
+    latitude: float | None = Field(None, ge=-90, le=90)
+    longitude: float | None = Field(None, ge=-180, le=180)
+
+
+class Recipient(Wire):
+    """To whom a delivery group goes."""
+
+    name: Name
+    email: Name | None = None
+    phone: Name | None = None
+
+
+class Tax(Wire):
+    """One tax: `amount` is taken as it is, otherwise computed from `rate`."""
+
+    name: Name
+    rate: Rate
+    amount: Amount | None = None
+    exempt_reason: Text | None = None
+
+
+class Adjustment(Wire):
+    """A discount (negative) or surcharge, in the order's tax mode."""
+
+    amount: SignedAmount
+    code: Name | None = None
+    promotion_id: Name | None = None
+    description: Text | None = None
+
+
+class Charge(Wire):
+    """What a delivery group's delivery costs."""
+
+    amount: Amount
+    taxes: list[Tax] = Field([], max_length=10)
+    adjustments: list[Adjustment] = Field([], max_length=20)
+
+
+class DeliveryGroup(Wire):
+    """Lines that go to one recipient by one method."""
+
+    id: Key
+    recipient: Recipient
+    address: Address
+    method: Key
+    type: Literal["ship", "pickup", "digital"] = "ship"
+    location_id: Key | None = None
+    ship_complete: bool = False
+    desired_date: Moment | None = None
+    charge: Charge | None = None
+
+    @model_validator(mode="after")
+    def _pickup_names_its_shop(self) -> Self:
+        if self.type == "pickup" and not self.location_id:
+            raise ValueError("a pickup names its location_id")
+        return self
+
+
+class Product(Wire):
+    """Facts about the product that later stages use."""
+
+    category: Name | None = None
+    weight_g: Quantity | None = None
+    hs_code: Name | None = None
+    origin: Name | None = None
+    image_url: Text | None = None
+    final_sale: bool = False
+    attributes: Metadata = {}
+
+
+class Line(Wire):
+    """One product line."""
+
+    id: Key
+    sku: Key
+    name: Text | None = None
+    quantity: Quantity
+    unit_price: Amount
+    delivery_group: Key
+    taxes: list[Tax] = Field([], max_length=10)
+    adjustments: list[Adjustment] = Field([], max_length=20)
+    backorder: Literal["allow", "refuse"] = "refuse"
+    bundle_of: Key | None = None
+    po_line: Name | None = None
+    product: Product | None = None
+    metadata: Metadata = {}
+
+
+class Fee(Wire):
+    """An order fee; it rides on the first invoice."""
+
+    code: Key
+    amount: Amount
+    taxes: list[Tax] = Field([], max_length=10)
+
+
+class Tender(Wire):
+    """A payment to authorize. `token` stands for the card at the gateway; card data itself never comes here."""
+
+    id: Key | None = None
+    method: Literal["card"]
+    gateway: Key = "sandbox"
+    token: Name
+    amount: Amount
+
+
+class HoldRequest(Wire):
+    """A reason to wait, and what waits."""
+
+    kind: Key
+    reason: Text
+    blocks: list[Literal["allocate", "ship", "capture"]] = Field(["allocate"], min_length=1, max_length=3)
+    expires_at: Moment | None = None
+
+
+class PlaceOrder(Wire):
+    """An order as a channel sends it (contract: Orders)."""
+
+    channel: Key
+    order_number: Key
+    business_model: Literal["b2c", "b2b"] = "b2c"
+    currency: Currency
+    tax_mode: Literal["net", "gross"]
+    tax_rounding: Literal["line", "unit"] = "line"
+    on_problem: Literal["refuse"] = "refuse"
+    placed_at: Moment | None = None
+    placed_by: Name | None = None
+    customer: Customer
+    billing_address: Address | None = None
+    po_number: Name | None = None
+    metadata: Metadata = {}
+    delivery_groups: list[DeliveryGroup] = Field(min_length=1, max_length=50)
+    lines: list[Line] = Field(min_length=1, max_length=500)
+    adjustments: list[Adjustment] = Field([], max_length=50)
+    fees: list[Fee] = Field([], max_length=20)
+    payments: list[Tender] = Field([], max_length=10)
+    holds: list[HoldRequest] = Field([], max_length=10)
+
+
+def read_order(body: Any) -> PlaceOrder:
+    """The order in `body`; Invalid with every fault of form and of reference (unknown group, repeated id) that it has."""
+    faults: list[Fault] = []
+    order: PlaceOrder | None = None
+    try:
+        order = PlaceOrder.model_validate(body)
+    except ValidationError as error:
+        faults = faults_of(error)
+    faults += _reference_faults(body) if isinstance(body, dict) else []
+    if faults or order is None:
+        raise invalid(*faults)
+    return order
+
+
+def read_tender(body: Any) -> Tender:
+    """The tender in the body of `POST /v1/orders/{id}/payments`; Invalid with every fault."""
+    try:
+        return Tender.model_validate(body)
+    except ValidationError as error:
+        raise invalid(*faults_of(error)) from None
+
+
+def content_digest(order: PlaceOrder) -> str:
+    """Digest of what makes two submits the same order: everything but the payment tokens (design section 9)."""
+    content = order.model_dump(exclude={"payments": {"__all__": {"token"}}}, exclude_defaults=True)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _reference_faults(body: dict[str, Any]) -> list[Fault]:
+    """Faults between the parts, looked for in the raw body so that faults of form do not hide them."""
+    groups, lines = (_dicts(body.get(name)) for name in ("delivery_groups", "lines"))
+    faults: list[Fault] = []
+    group_ids, line_ids = _ids(groups), _ids(lines)
+    for name, parts in (("delivery_groups", groups), ("lines", lines), ("payments", _dicts(body.get("payments")))):
+        seen = Counter(str(part["id"]) for _, part in parts if part.get("id") is not None)
+        faults += [Fault(f"'{key}' is used {times} times", f"/{name}") for key, times in seen.items() if times > 1]
+    for index, line in lines:
+        if isinstance(line.get("delivery_group"), str) and line["delivery_group"] not in group_ids:
+            faults.append(Fault(f"there is no delivery group '{line['delivery_group']}'", f"/lines/{index}/delivery_group"))
+        if isinstance(line.get("bundle_of"), str) and line["bundle_of"] not in line_ids - {str(line.get("id"))}:
+            faults.append(Fault(f"there is no other line '{line['bundle_of']}'", f"/lines/{index}/bundle_of"))
+    used = _ids(lines, "delivery_group")
+    faults += [Fault("no line goes to this group", f"/delivery_groups/{i}") for i, group in groups if str(group.get("id")) not in used]
+    return faults
+
+
+def _dicts(value: Any) -> list[tuple[int, dict[str, Any]]]:
+    return [(i, part) for i, part in enumerate(value) if isinstance(part, dict)] if isinstance(value, list) else []
+
+
+def _ids(parts: list[tuple[int, dict[str, Any]]], name: str = "id") -> set[str]:
+    return {part[name] for _, part in parts if isinstance(part.get(name), str)}

@@ -1,0 +1,78 @@
+"""Quantities of a line: what follows from the counters, and the laws that every change must keep (design section 4)."""
+
+from __future__ import annotations
+
+from oms.orders.order import Order
+from oms.orders.records import LineState, Shipment
+
+
+def reserved(state: LineState) -> int:
+    """Units that have a place but no fulfillment order."""
+    return sum(state.pins.values())
+
+
+def open_units(state: LineState) -> int:
+    """Units that still need a fulfillment order."""
+    return state.ordered - state.cancelled - state.allocated - state.backordered
+
+
+def kept(state: LineState) -> int:
+    """Units that are not cancelled."""
+    return state.ordered - state.cancelled
+
+
+def available_to_cancel(state: LineState) -> int:
+    """Units that could still be cancelled."""
+    return state.ordered - state.cancelled - state.shipped - state.cancel_requested
+
+
+def available_to_return(state: LineState, confirmed: bool) -> int:
+    """Units that may come back: delivered ones, or shipped ones where nobody confirms delivery."""
+    arrived = state.delivered if confirmed else state.shipped - state.lost
+    return max(0, arrived - state.return_initiated)
+
+
+def available_to_reship(state: LineState) -> int:
+    """Units that may be sent again."""
+    return max(0, state.shipped - state.reshipped - state.return_initiated)
+
+
+def broken_laws(state: LineState) -> list[str]:
+    """The quantity laws that these counters break; empty when all hold."""
+    laws = {
+        "no counter is negative": min(value for value in state.model_dump(exclude={"pins", "excluded"}).values()) >= 0,
+        "no pin is negative": all(quantity > 0 for quantity in state.pins.values()),
+        "returned <= return_initiated <= shipped <= allocated": state.returned
+        <= state.return_initiated
+        <= state.shipped
+        <= state.allocated,
+        "allocated + cancelled + backordered <= ordered": state.allocated + state.cancelled + state.backordered <= state.ordered,
+        "reserved <= open units": reserved(state) <= open_units(state),
+        "cancel_requested <= allocated - shipped": state.cancel_requested <= state.allocated - state.shipped,
+        "delivered + lost <= shipped": state.delivered + state.lost <= state.shipped,
+    }
+    return [law for law, holds in laws.items() if not holds]
+
+
+def line_status(state: LineState) -> str:
+    """Status of a line, first match wins (contract: Quantities)."""
+    live, arrived = kept(state), state.delivered + state.lost
+    rules = [
+        ("cancelled", live == 0),
+        ("returned", live > 0 and state.returned >= live),
+        ("return_initiated", 0 < state.shipped <= state.return_initiated),
+        ("partially_returned", state.returned > 0),
+        ("delivered", arrived >= live),
+        ("partially_delivered", arrived > 0),
+        ("shipped", state.shipped >= live),
+        ("partially_shipped", state.shipped > 0),
+        ("allocated", state.allocated >= live),
+        ("partially_allocated", state.allocated > 0),
+        ("backordered", state.backordered > 0),
+    ]
+    return next((status for status, matches in rules if matches), "ordered")
+
+
+def shipped_units(order: Order, line_id: str) -> list[Shipment]:
+    """Shipments that hold units of this line, oldest first."""
+    return [shipment for shipment in order.shipments.values() if line_id in shipment.lines]

@@ -1,0 +1,359 @@
+"""What is stored of an order: the document as placed, the summary, and what belongs to both. Shapes only; rules live beside them.
+
+Every record is one item of the order's collection. `v` is its own version: a commit replaces only what it has read.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from oms.money.shares import Frozen, TaxMode, TaxRounding
+
+
+class Record(BaseModel):
+    """A stored item: `v` counts its writes, 0 meaning not stored yet."""
+
+    v: int = 0
+
+
+class PlacedTax(BaseModel):
+    """A tax of a line, charge or fee; amounts are in the frozen shares beside it, in the same order."""
+
+    name: str
+    rate: str
+    exempt_reason: str | None = None
+
+
+class PlacedLine(BaseModel):
+    """A line as placed. `frozen` is its value; `delivery` its part of the group's delivery charge."""
+
+    id: str
+    sku: str
+    name: str | None = None
+    quantity: int
+    unit_price: int = 0
+    delivery_group: str
+    taxes: list[PlacedTax] = []
+    adjustments: list[dict[str, Any]] = []
+    backorder: Literal["allow", "refuse"] = "refuse"
+    bundle_of: str | None = None
+    po_line: str | None = None
+    product: dict[str, Any] | None = None
+    metadata: dict[str, Any] = {}
+    frozen: Frozen
+    delivery: Frozen | None = None
+
+
+class PlacedGroup(BaseModel):
+    """A delivery group without the personal part (recipient, address). `frozen` is the whole charge."""
+
+    id: str
+    method: str
+    type: Literal["ship", "pickup", "digital"] = "ship"
+    location_id: str | None = None
+    ship_complete: bool = False
+    desired_date: str | None = None
+    charge: dict[str, Any] | None = None
+    taxes: list[PlacedTax] = []
+    frozen: Frozen | None = None
+
+
+class PlacedFee(BaseModel):
+    """An order fee with its frozen value."""
+
+    code: str
+    taxes: list[PlacedTax] = []
+    frozen: Frozen
+
+
+class Placed(Record):
+    """The order as placed: written once, never rewritten, without personal data."""
+
+    channel: str
+    order_number: str
+    business_model: str = "b2c"
+    currency: str
+    tax_mode: TaxMode
+    tax_rounding: TaxRounding = "line"
+    placed_at: str
+    placed_by: str | None = None
+    customer_id: str
+    account_id: str | None = None
+    po_number: str | None = None
+    metadata: dict[str, Any] = {}
+    delivery_groups: list[PlacedGroup]
+    lines: list[PlacedLine]
+    adjustments: list[dict[str, Any]] = []
+    fees: list[PlacedFee] = []
+    digest: str = ""
+
+
+class Personal(Record):
+    """All personal data of the order, apart, so that it can be erased without touching anything else."""
+
+    customer: dict[str, Any] = {}
+    billing_address: dict[str, Any] | None = None
+    groups: dict[str, dict[str, Any]] = {}
+
+
+class LineState(BaseModel):
+    """Counters of one line (design section 4). `pins`: units reserved per location and not yet on a fulfillment order."""
+
+    ordered: int = 0
+    cancelled: int = 0
+    cancel_requested: int = 0
+    backordered: int = 0
+    allocated: int = 0
+    shipped: int = 0
+    delivered: int = 0
+    lost: int = 0
+    return_initiated: int = 0
+    returned: int = 0
+    reshipped: int = 0
+    pins: dict[str, int] = {}
+    excluded: list[str] = []
+
+
+class Hold(BaseModel):
+    """A reason to wait; `blocks` says what waits."""
+
+    id: str
+    kind: str
+    reason: str
+    blocks: list[str]
+    placed_at: str
+    expires_at: str | None = None
+    released_at: str | None = None
+
+
+class Note(BaseModel):
+    """What an agent wrote down."""
+
+    id: str
+    text: str
+    author: str
+    at: str
+
+
+class Lease(BaseModel):
+    """Who captures the order right now, and until when nobody else may."""
+
+    owner: str
+    until: str
+
+
+class Summary(Record):
+    """The one mutable head of the order. `version` is the ETag, `sequence` the last event's number, `counters` number derived ids."""
+
+    version: int = 0
+    sequence: int = 0
+    status: str = "received"
+    run: int = 1
+    asynchronous: bool = False
+    answer: int = 0
+    lease: Lease | None = None
+    lines: dict[str, LineState] = {}
+    holds: list[Hold] = []
+    notes: list[Note] = []
+    counters: dict[str, int] = {}
+    placed_at: str = ""
+    updated_at: str = ""
+
+
+class FulfillmentLine(BaseModel):
+    """Units of one line on a fulfillment order; `rejected` includes what was picked short."""
+
+    quantity: int
+    shipped: int = 0
+    rejected: int = 0
+    cancelled: int = 0
+    cancel_requested: int = 0
+
+    @property
+    def open(self) -> int:
+        """Units that can still be shipped."""
+        return self.quantity - self.shipped - self.rejected - self.cancelled
+
+
+class FulfillmentOrder(Record):
+    """Work for one location, one delivery group."""
+
+    id: str
+    run: int = 1
+    location_id: str
+    delivery_group: str
+    type: str = "warehouse"
+    status: str = "released"
+    held_from: str | None = None
+    ship_by: str = ""
+    assume_delivered_after_days: int | None = None
+    lines: dict[str, FulfillmentLine]
+    explanation: dict[str, Any] = {}
+    created_at: str = ""
+
+
+class Shipment(Record):
+    """One parcel: which units it holds, and how far it is. `invoice_id` once its share is captured."""
+
+    id: str
+    fulfillment_order_id: str
+    reference: str
+    carrier: str | None = None
+    tracking_number: str | None = None
+    tracking_url: str | None = None
+    status: str = "shipped"
+    status_at: str = ""
+    shipped_at: str = ""
+    delivered_at: str | None = None
+    lines: dict[str, list[list[int]]]
+    invoice_id: str | None = None
+
+
+class PaymentEvent(BaseModel):
+    """One fact about a tender: what we asked (state requested, our key) or what the provider says (its reference and time)."""
+
+    kind: str
+    state: Literal["requested", "failed", "succeeded"]
+    amount: int
+    at: str
+    key: str | None = None
+    reference: str | None = None
+    reason: str | None = None
+
+
+class Payment(Record):
+    """One tender; its amounts are folded from `events`. `token` is kept only until the gateway has authorized."""
+
+    id: str
+    method: str
+    gateway: str
+    amount: int
+    token: str | None = None
+    expires_at: str | None = None
+    events: list[PaymentEvent] = []
+
+
+class Invoice(Record):
+    """What a shipment is worth: shares of exactly its units, delivery shares, fees (first invoice only)."""
+
+    id: str
+    shipment_id: str
+    fulfillment_order_id: str
+    issued_at: str
+    lines: list[dict[str, Any]]
+    fees: list[dict[str, Any]] = []
+    net_amount: int = 0
+    tax_amount: int = 0
+    total_amount: int = 0
+    captures: list[dict[str, Any]] = []
+
+
+class CreditMemo(Record):
+    """What is given back, and for what."""
+
+    id: str
+    return_id: str | None = None
+    issued_at: str
+    lines: list[dict[str, Any]]
+    net_amount: int = 0
+    tax_amount: int = 0
+    total_amount: int = 0
+    refunds: list[dict[str, Any]] = []
+
+
+class ReturnLine(BaseModel):
+    """Units of one line on their way back. received >= settled."""
+
+    line_id: str
+    units: list[list[int]]
+    reason: str = ""
+    resolution: str = "refund"
+    quantity: int
+    received: int = 0
+    settled: int = 0
+    closed: int = 0
+
+    @property
+    def open(self) -> int:
+        """Units still expected."""
+        return self.quantity - self.received - self.closed
+
+
+class Receipt(BaseModel):
+    """What came in and what was done with it. `settled` once paid for and, if so decided, back on the shelf."""
+
+    line_id: str
+    quantity: int
+    condition: str
+    disposition: str
+    location_id: str
+    note: str | None = None
+    at: str
+    settled: bool = False
+
+
+class Return(Record):
+    """Goods coming back: the long form (RMA)."""
+
+    id: str
+    run: int = 1
+    status: str = "requested"
+    lines: list[ReturnLine]
+    receipts: list[Receipt] = []
+    reduce_shipping: bool = False
+    requested_at: str = ""
+    reason: str | None = None
+
+
+class ProcessException(Record):
+    """A step that failed and waits for somebody: what, where, why, what to do."""
+
+    id: str
+    kind: str
+    step: str
+    cause: str
+    hint: str
+    actions: list[str]
+    status: Literal["open", "retried", "resolved", "abandoned"] = "open"
+    subject: str
+    execution: str = ""
+    opened_at: str = ""
+    closed_at: str | None = None
+    action: str | None = None
+    note: str | None = None
+
+
+class Wait(Record):
+    """A task token: which record waits, in which state. Kept beside the record so that neither write can undo the other."""
+
+    id: str
+    state: str
+    token: str
+    entered: str
+    execution: str = ""
+
+
+class Relayed(BaseModel):
+    """How far the relay is: events published up to a sequence, and the tokens it has used (wait id to entered time)."""
+
+    published: int = 0
+    resumed: dict[str, str] = {}
+
+
+class Fact(BaseModel):
+    """One thing that happened, in the past tense: `order.captured`."""
+
+    type: str
+    data: dict[str, Any] = {}
+
+
+class Entry(BaseModel):
+    """One commit in the order's timeline: facts with consecutive sequence numbers, who did them and why."""
+
+    sequence: int
+    at: str
+    actor: str
+    cause: str
+    facts: list[Fact] = Field(min_length=1)

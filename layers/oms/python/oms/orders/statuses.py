@@ -1,0 +1,162 @@
+"""Statuses on every axis, derived from counters and folded payments, never set by hand (contract: the order's predicates)."""
+
+from __future__ import annotations
+
+from oms.money.shares import Share
+from oms.orders.order import Order
+from oms.orders.pricing import Totals
+from oms.orders.quantities import kept, reserved
+from oms.orders.records import LineState
+from oms.payments.ledger import Buckets, fold
+
+_PARCEL_TROUBLE = ("failure", "return_to_sender")
+
+
+def buckets(order: Order) -> Buckets:
+    """All tenders of the order together."""
+    return sum((fold(payment) for payment in order.payments.values()), Buckets())
+
+
+def open_authorization(order: Order) -> int:
+    """What can still be captured at this moment: expired authorizations do not count."""
+    return sum(
+        fold(payment).open_authorization for payment in order.payments.values() if not payment.expires_at or payment.expires_at > order.now
+    )
+
+
+def credited_units(order: Order) -> dict[str, list[list[int]]]:
+    """Units of each line that were settled as returned."""
+    out: dict[str, list[list[int]]] = {}
+    for memo in order.credit_memos.values():
+        for row in memo.lines:
+            out.setdefault(row["line_id"], []).extend(row["units"])
+    return out
+
+
+def totals(order: Order) -> Totals:
+    """Totals of the units that are ordered, not cancelled and not settled as returned."""
+    goods = [line.frozen.all_units() for line in order.placed.lines]
+    charges = [group.frozen.all_units() for group in order.placed.delivery_groups if group.frozen]
+    fees = [fee.frozen.all_units() for fee in order.placed.fees]
+    lines = {line.id: line for line in order.placed.lines}
+    for memo in order.credit_memos.values():
+        for row in memo.lines:
+            line = lines[row["line_id"]]
+            goods.append(-line.frozen.units(row["units"]))
+            if row.get("delivery") and line.delivery:
+                charges.append(-line.delivery.units(row["units"]))
+    return Totals(
+        product_amount=sum(share.price for share in goods),
+        adjustment_amount=sum(share.adjustment + share.order_adjustment for share in goods),
+        delivery_amount=sum(share.price + share.adjustment for share in charges),
+        fee_amount=sum(share.price for share in fees),
+        tax_amount=sum(share.tax for share in [*goods, *charges, *fees]),
+        grand_total=sum(share.total for share in [*goods, *charges, *fees]),
+    )
+
+
+def line_share(order: Order, line_id: str) -> Share:
+    """What the live units of a line are worth."""
+    line, _ = order.line(line_id)
+    return line.frozen.all_units() - line.frozen.units(credited_units(order).get(line_id, []))
+
+
+def money_owed(order: Order) -> str:
+    """Whether the customer owes, is owed, or neither."""
+    sums, total = buckets(order), totals(order).grand_total
+    held = sums.captured - sums.refunded - sums.charged_back
+    if held > total:
+        return "credit_owed"
+    return "balance_due" if held + open_authorization(order) < total else "none"
+
+
+def payment_status(order: Order) -> str:
+    """The payment axis, first match."""
+    sums, total = buckets(order), totals(order).grand_total
+    rules = [
+        ("charged_back", sums.charged_back > 0),
+        ("refunded", sums.captured > 0 and sums.refunded == sums.captured),
+        ("partially_refunded", sums.refunded > 0),
+        ("captured", sums.captured > 0 and sums.captured >= total),
+        ("partially_captured", sums.captured > 0),
+        ("authorized", open_authorization(order) > 0),
+        ("pending", sums.pending_authorization + sums.pending_capture + sums.pending_refund > 0),
+        ("voided", sums.voided > 0),
+        ("failed", sums.failed > 0),
+    ]
+    return next((status for status, matches in rules if matches), "none")
+
+
+def _axis(states: list[LineState], *stages: tuple[str, str, str], start: str) -> str:
+    """Stages from the furthest: (counter, word for all, word for some). 'All' needs at least one unit and is tried before 'some'."""
+    units = sum(kept(state) for state in states)
+    for counter, all_word, some_word in stages:
+        reached = sum(min(getattr(state, counter) + (state.lost if counter == "delivered" else 0), kept(state)) for state in states)
+        if units and reached >= units:
+            return all_word
+        if reached:
+            return some_word
+    return start
+
+
+def fulfillment_status(order: Order) -> str:
+    """How far the goods are inside our walls."""
+    stages = (("shipped", "shipped", "partially_shipped"), ("allocated", "allocated", "partially_allocated"))
+    return _axis(list(order.summary.lines.values()), *stages, start="unfulfilled")
+
+
+def delivery_status(order: Order) -> str:
+    """How far the goods are outside."""
+    states = list(order.summary.lines.values())
+    status = _axis(states, ("delivered", "delivered", "partially_delivered"), start="none")
+    return "in_transit" if status == "none" and any(state.shipped for state in states) else status
+
+
+def return_status(order: Order) -> str:
+    """How far goods have come back."""
+    states = list(order.summary.lines.values())
+    status = _axis(states, ("returned", "returned", "partially_returned"), start="none")
+    return "requested" if status == "none" and any(state.return_initiated for state in states) else status
+
+
+def order_status(order: Order) -> str:
+    """The order's own status, first match (declined and received are stages of capture and are kept)."""
+    if order.summary.status in ("declined", "received"):
+        return order.summary.status
+    states = list(order.summary.lines.values())
+    sums = buckets(order)
+    quiet = (
+        money_owed(order) == "none"
+        and not any(reserved(state) for state in states)
+        and not sums.pending_authorization + sums.pending_capture + sums.pending_refund + sums.pending_void
+        and open_authorization(order) == 0
+    )
+    if quiet and all(kept(state) == 0 for state in states):
+        return "cancelled"
+    if quiet and all(_ended(order, state) for state in states) and all(shipment.invoice_id for shipment in order.shipments.values()):
+        return "completed"
+    blocked = any(order.open_holds(what) for what in ("allocate", "ship", "capture"))
+    return "on_hold" if blocked else "open"
+
+
+def attention(order: Order) -> list[str]:
+    """What needs somebody, beside the statuses."""
+    states = order.summary.lines.values()
+    flags = {
+        "backordered": any(state.backordered for state in states),
+        "hold": any(order.open_holds(what) for what in ("allocate", "ship", "capture")),
+        "payment": order.summary.status not in ("received", "declined") and money_owed(order) != "none",
+        "exception": any(problem.status == "open" for problem in order.exceptions.values()),
+        "parcel": any(shipment.status in _PARCEL_TROUBLE for shipment in order.shipments.values()),
+        "overdue": any(
+            fo.ship_by and fo.ship_by < order.now and any(line.open for line in fo.lines.values())
+            for fo in order.fulfillment_orders.values()
+        ),
+        "approval": any(ret.status == "requested" for ret in order.returns.values()),
+    }
+    return [name for name, raised in flags.items() if raised]
+
+
+def _ended(order: Order, state: LineState) -> bool:
+    """Whether every unit is cancelled, delivered, lost, or came back."""
+    return state.delivered + state.lost >= kept(state)

@@ -1,0 +1,222 @@
+"""Records as the API shows them (contract: "The order, as every call returns it")."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from oms.money.shares import Share
+from oms.money.units import count
+from oms.orders import quantities, statuses
+from oms.orders.order import Order
+from oms.orders.pricing import totals_of
+from oms.orders.records import FulfillmentOrder, Payment, Personal, PlacedGroup, PlacedLine, PlacedTax, Return, Shipment
+from oms.payments.ledger import fold, payment_status
+
+
+def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """The whole order: as placed, where it stands on every axis, its money, and all that belongs to it."""
+    placed, summary = order.placed, order.summary
+    sums, total = statuses.buckets(order), statuses.totals(order)
+    invoiced = sum(invoice.total_amount for invoice in order.invoices.values())
+    credited = sum(memo.total_amount for memo in order.credit_memos.values())
+    held = sums.captured - sums.refunded - sums.charged_back
+    return {
+        "id": order.id,
+        "version": summary.version,
+        "channel": placed.channel,
+        "order_number": placed.order_number,
+        "business_model": placed.business_model,
+        "currency": placed.currency,
+        "tax_mode": placed.tax_mode,
+        "tax_rounding": placed.tax_rounding,
+        "placed_at": placed.placed_at,
+        "placed_by": placed.placed_by,
+        "updated_at": summary.updated_at or None,
+        "customer": {"id": placed.customer_id, "account_id": placed.account_id, **personal.customer},
+        "billing_address": personal.billing_address,
+        "po_number": placed.po_number,
+        "metadata": placed.metadata,
+        "status": summary.status,
+        "payment_status": statuses.payment_status(order),
+        "money_owed": statuses.money_owed(order) if summary.status not in ("received", "declined") else "none",
+        "fulfillment_status": statuses.fulfillment_status(order),
+        "delivery_status": statuses.delivery_status(order),
+        "return_status": statuses.return_status(order),
+        "attention": statuses.attention(order),
+        "totals": total.model_dump(),
+        "placed_totals": totals_of(placed.lines, placed.delivery_groups, placed.fees).model_dump(),
+        "payment": {
+            **sums.model_dump(exclude={"pending_void", "failed"}),
+            "invoiced": invoiced,
+            "credited": credited,
+            "balance_due": max(0, total.grand_total - held - statuses.open_authorization(order)),
+        },
+        "lines": line_views(order),
+        "delivery_groups": [_group(group, personal) for group in placed.delivery_groups],
+        "adjustments": placed.adjustments,
+        "fees": [{"code": fee.code, **_value(fee.frozen.all_units(), fee.taxes)} for fee in placed.fees],
+        "payments": [payment_view(payment, order.now) for payment in order.payments.values()],
+        "fulfillment_orders": [fulfillment_order_view(order, fo, personal) for fo in order.fulfillment_orders.values()],
+        "shipments": [shipment_view(shipment) for shipment in order.shipments.values()],
+        "invoices": [invoice.model_dump(exclude={"v"}) for invoice in order.invoices.values()],
+        "credit_memos": [memo.model_dump(exclude={"v"}) for memo in order.credit_memos.values()],
+        "changes": [],
+        "returns": [return_view(order, ret) for ret in order.returns.values()],
+        "exchanges": [],
+        "related_orders": [],
+        "holds": [hold.model_dump(exclude_none=True) for hold in summary.holds],
+        "exceptions": [exception_view(order, key) for key in order.exceptions],
+        "notes": [note.model_dump() for note in summary.notes],
+        "tracking_page_url": None,
+        "executions": list(executions),
+    }
+
+
+def line_views(order: Order) -> list[dict[str, Any]]:
+    """Every line: its status, quantities and amounts."""
+    return [_line(order, line) for line in order.placed.lines]
+
+
+def fulfillment_order_view(order: Order, fo: FulfillmentOrder, personal: Personal) -> dict[str, Any]:
+    """A fulfillment order with what its location needs to know."""
+    lines = {line.id: line for line in order.placed.lines}
+    group = next(group for group in order.placed.delivery_groups if group.id == fo.delivery_group)
+    return {
+        "id": fo.id,
+        "order_id": order.id,
+        "order_number": order.placed.order_number,
+        "location_id": fo.location_id,
+        "delivery_group": {"id": group.id, "method": group.method, **personal.groups.get(group.id, {})},
+        "ship_by": fo.ship_by,
+        "type": fo.type,
+        "status": fo.status,
+        "created_at": fo.created_at,
+        "lines": [
+            {
+                "line_id": line_id,
+                "sku": lines[line_id].sku,
+                "name": lines[line_id].name,
+                "quantity": row.quantity,
+                "shipped": row.shipped,
+                "rejected": row.rejected,
+                "cancel_requested": row.cancel_requested,
+                "unit_value": lines[line_id].frozen.unit(1).total,
+                "metadata": lines[line_id].metadata,
+            }
+            for line_id, row in fo.lines.items()
+        ],
+        "shipments": [shipment.id for shipment in order.shipments_of(fo.id)],
+        "metadata": order.placed.metadata,
+        "explanation": fo.explanation,
+    }
+
+
+def return_view(order: Order, ret: Return) -> dict[str, Any]:
+    """A return with its lines and receipts."""
+    return {
+        "id": ret.id,
+        "order_id": order.id,
+        "order_number": order.placed.order_number,
+        "status": ret.status,
+        "mode": "rma",
+        "reduce_shipping": ret.reduce_shipping,
+        "reason": ret.reason,
+        "requested_at": ret.requested_at,
+        "lines": [
+            {
+                "line_id": line.line_id,
+                "quantity": line.quantity,
+                "received": line.received,
+                "settled": line.settled,
+                "reason": line.reason,
+                "resolution": line.resolution,
+            }
+            for line in ret.lines
+        ],
+        "receipts": [receipt.model_dump(exclude_none=True) for receipt in ret.receipts],
+        "credit_memos": [memo.id for memo in order.credit_memos.values() if memo.return_id == ret.id],
+    }
+
+
+def exception_view(order: Order, exception_id: str) -> dict[str, Any]:
+    """A process exception with what can be done about it."""
+    problem = order.exceptions[exception_id]
+    about = {"fulfillment_order_id": problem.subject} if problem.subject.startswith("fo_") else {}
+    about |= {"return_id": problem.subject} if problem.subject.startswith("ret_") else {}
+    return {**problem.model_dump(exclude={"v", "subject"}, exclude_none=True), "order_id": order.id, **about}
+
+
+def shipment_view(shipment: Shipment) -> dict[str, Any]:
+    """A parcel."""
+    return {
+        **shipment.model_dump(exclude={"v", "lines", "status_at"}),
+        "lines": [{"line_id": line_id, "quantity": count(units), "units": units} for line_id, units in shipment.lines.items()],
+    }
+
+
+def payment_view(payment: Payment, now: str) -> dict[str, Any]:
+    """A tender: amounts and the events they are folded from, never its token."""
+    sums = fold(payment)
+    return {
+        "id": payment.id,
+        "method": payment.method,
+        "gateway": payment.gateway,
+        "status": payment_status(payment, now),
+        "amount": payment.amount,
+        "authorized": sums.authorized,
+        "captured": sums.captured,
+        "refunded": sums.refunded,
+        "voided": sums.voided,
+        "expires_at": payment.expires_at,
+        "events": [event.model_dump(exclude={"key"}, exclude_none=True) for event in payment.events],
+    }
+
+
+def _line(order: Order, line: PlacedLine) -> dict[str, Any]:
+    state = order.summary.lines[line.id]
+    share = statuses.line_share(order, line.id)
+    fos = [fo for fo in order.fulfillment_orders.values() if fo.delivery_group == line.delivery_group]
+    confirmed = not any(fo.assume_delivered_after_days for fo in fos)
+    counters = state.model_dump(exclude={"pins", "excluded"})
+    return {
+        "id": line.id,
+        "sku": line.sku,
+        "name": line.name,
+        "delivery_group": line.delivery_group,
+        "status": quantities.line_status(state),
+        "quantities": {
+            **counters,
+            "reserved": quantities.reserved(state),
+            "available_to_cancel": quantities.available_to_cancel(state),
+            "available_to_return": quantities.available_to_return(state, confirmed),
+            "available_to_reship": quantities.available_to_reship(state),
+        },
+        "amounts": {"unit_price": line.unit_price, "line_amount": share.price, **_value(share, line.taxes)},
+        "adjustments": line.adjustments,
+        "backorder": line.backorder,
+        "bundle_of": line.bundle_of,
+        "po_line": line.po_line,
+        "product": line.product,
+        "metadata": line.metadata,
+    }
+
+
+def _value(share: Share, taxes: list[PlacedTax]) -> dict[str, Any]:
+    return {
+        "adjustment_amount": share.adjustment,
+        "order_adjustment_amount": share.order_adjustment,
+        "net_amount": share.net,
+        "tax_amount": share.tax,
+        "total_amount": share.total,
+        "taxes": [
+            {"name": tax.name, "rate": tax.rate, "amount": amount, **({"exempt_reason": tax.exempt_reason} if tax.exempt_reason else {})}
+            for tax, amount in zip(taxes, share.taxes, strict=False)
+        ],
+    }
+
+
+def _group(group: PlacedGroup, personal: Personal) -> dict[str, Any]:
+    fields = group.model_dump(exclude={"taxes", "frozen", "charge"})
+    charge = {**(group.charge or {}), **_value(group.frozen.all_units(), group.taxes)} if group.frozen else None
+    return {**fields, **personal.groups.get(group.id, {}), "charge": charge}

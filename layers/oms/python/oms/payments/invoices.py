@@ -1,0 +1,57 @@
+"""What a shipment is invoiced for and what a return is credited for: the frozen shares of exactly its units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from oms.money.shares import Share
+from oms.money.units import Units, count
+from oms.orders.order import Order
+from oms.orders.records import CreditMemo, Invoice, Shipment
+
+
+def invoice_for(order: Order, shipment: Shipment) -> Invoice:
+    """The invoice of one shipment, not yet paid. Fees ride on the order's first invoice."""
+    rows = [_row(order, line_id, units, delivery=True) for line_id, units in sorted(shipment.lines.items())]
+    fees = []
+    if not order.invoices:
+        fees = [{"code": fee.code, **_amounts(fee.frozen.all_units())} for fee in order.placed.fees]
+    return Invoice(
+        id=shipment.id.replace("shp_", "inv_", 1),
+        shipment_id=shipment.id,
+        fulfillment_order_id=shipment.fulfillment_order_id,
+        issued_at=order.now,
+        lines=rows,
+        fees=fees,
+        **_sums([*rows, *(row["delivery"] for row in rows if "delivery" in row), *fees]),
+    )
+
+
+def credit_memo_for(order: Order, memo_id: str, return_id: str, units: Mapping[str, Units], reduce_shipping: bool) -> CreditMemo:
+    """The credit memo of returned units, not yet refunded; with `reduce_shipping` their shares of the delivery charge go back too."""
+    rows = [_row(order, line_id, line_units, delivery=reduce_shipping) for line_id, line_units in sorted(units.items())]
+    return CreditMemo(
+        id=memo_id,
+        return_id=return_id,
+        issued_at=order.now,
+        lines=rows,
+        **_sums([*rows, *(row["delivery"] for row in rows if "delivery" in row)]),
+    )
+
+
+def _row(order: Order, line_id: str, units: Units, delivery: bool) -> dict[str, Any]:
+    line, _ = order.line(line_id)
+    row = {"line_id": line_id, "quantity": count(units), "units": [list(run) for run in units], **_amounts(line.frozen.units(units))}
+    if delivery and line.delivery:
+        row["delivery"] = _amounts(line.delivery.units(units))
+    return row
+
+
+def _amounts(share: Share) -> dict[str, Any]:
+    return {"net_amount": share.net, "taxes": list(share.taxes), "total_amount": share.total}
+
+
+def _sums(rows: list[dict[str, Any]]) -> dict[str, int]:
+    net, total = (sum(row[name] for row in rows) for name in ("net_amount", "total_amount"))
+    return {"net_amount": net, "tax_amount": total - net, "total_amount": total}

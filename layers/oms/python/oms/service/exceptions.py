@@ -1,0 +1,97 @@
+"""Process exceptions: a step that failed, why, and what can be done. Retry resumes exactly that step."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from oms.errors import Conflict, Fault, NotFound, invalid
+from oms.fulfillment.work import arrive
+from oms.orders.order import Order
+from oms.orders.records import ProcessException
+from oms.wire import Key, Text, Wire
+
+_HINTS = {
+    "Unfillable": ("allocation", "No location has the goods. Put stock or enable a location, then retry."),
+    "ReturnedToSender": ("parcel", "Agree with the customer: send the parcel again and retry, or resolve it as delivered."),
+    "PaymentDeclined": ("payment", "Ask the customer for another tender, then retry; the goods of this shipment have left."),
+    "Conflict": ("state", "The record does not allow this step now. Read the cause, change what blocks it, then retry."),
+    "States.Timeout": ("timeout", "The step took too long. Retry; if it repeats, look at the function's log."),
+    "Retryable": ("outage", "A provider could not be reached after several tries. Retry when it is back."),
+    "Lost": ("contention", "Too many writers at the same moment. Retry."),
+}
+_UNKNOWN = ("bug", "An unexpected error. Look at the function's log for this execution, mend the cause, then retry.")
+
+
+class ResolveRequest(Wire):
+    """`POST /v1/exceptions/{id}/resolve`."""
+
+    action: Key
+    note: Text | None = None
+
+
+class CloseRequest(Wire):
+    """`POST /v1/exceptions/{id}/retry` and `/abandon`."""
+
+    note: Text | None = None
+
+
+def open_exception(order: Order, subject: str, step: str, error: str, cause: str, execution: str, entered: str) -> ProcessException:
+    """The exception of one failed visit to one step; opening it again changes nothing."""
+    key = crc32(f"{subject}/{step}/{execution}/{entered}".encode())
+    exception_id = f"exc_{order.id.removeprefix('ord_')}_{key:08x}"
+    if exception_id in order.exceptions:
+        return order.exceptions[exception_id]
+    kind, hint = _HINTS.get(error, _UNKNOWN)
+    actions = ["retry", "resolve:mark_delivered", "abandon"] if error == "ReturnedToSender" else ["retry", "abandon"]
+    problem = ProcessException(
+        id=exception_id,
+        kind=kind,
+        step=step,
+        cause=f"{error}: {cause}"[:1000],
+        hint=hint,
+        actions=actions,
+        subject=subject,
+        execution=execution,
+        opened_at=order.now,
+    )
+    order.exceptions[problem.id] = problem
+    order.record("exception.opened", exception_id=problem.id, kind=kind, step=step, subject=subject)
+    return problem
+
+
+def retry(order: Order, problem: ProcessException, note: str | None) -> None:
+    """Run the failed step again. A parcel that was on its way back is on its way out again."""
+    _close(order, problem, "retried", "retry", note)
+    for shipment in order.shipments_of(problem.subject):
+        if shipment.status == "return_to_sender":
+            shipment.status, shipment.status_at = "in_transit", order.now
+
+
+def resolve(order: Order, problem: ProcessException, action: str, note: str | None) -> None:
+    """Take one of the exception's actions, then go on at the step."""
+    offered = [name.removeprefix("resolve:") for name in problem.actions if name.startswith("resolve:")]
+    if action not in offered:
+        raise invalid(Fault(f"this exception can be resolved by {' or '.join(offered) or 'nothing'}; or use /retry, /abandon", "/action"))
+    _close(order, problem, "resolved", action, note)
+    if action == "mark_delivered":
+        arrive(order, [parcel for parcel in order.shipments_of(problem.subject) if not parcel.delivered_at], order.now)
+
+
+def abandon(order: Order, problem: ProcessException, note: str | None) -> None:
+    """Give the work up: its execution ends as Abandoned and is not started again."""
+    _close(order, problem, "abandoned", "abandon", note)
+
+
+def find(order: Order, exception_id: str) -> ProcessException:
+    """One exception, or NotFound."""
+    if exception_id not in order.exceptions:
+        raise NotFound(f"there is no exception '{exception_id}'")
+    return order.exceptions[exception_id]
+
+
+def _close(order: Order, problem: ProcessException, status: str, action: str, note: str | None) -> None:
+    if problem.status != "open":
+        raise Conflict(f"exception {problem.id} is {problem.status} since {problem.closed_at}")
+    update = problem.model_copy(update={"status": status, "action": action, "note": note, "closed_at": order.now})
+    order.exceptions[problem.id] = update
+    order.record(f"exception.{status}", exception_id=problem.id, step=problem.step, action=action)

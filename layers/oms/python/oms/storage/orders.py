@@ -1,0 +1,322 @@
+"""The order's item collection: where each record lives, loading the aggregate in one query, committing it in one transaction.
+
+pk            sk                         what
+ord_...       customer                   personal data (outside the range that steps read)
+ord_...       doc#order, doc#invoice#..  documents, written once
+ord_...       state#summary, state#...   everything that changes
+ord_...       timeline#00000001          one entry per commit: its facts, and the relay's work order
+number#c#n    claim                      the unique order number; tracking#n, key#... likewise
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+from oms.errors import NotFound, OmsError, Retryable
+from oms.orders.order import Order, StockChange
+from oms.orders.records import (
+    CreditMemo,
+    Entry,
+    FulfillmentOrder,
+    Invoice,
+    Payment,
+    Personal,
+    Placed,
+    ProcessException,
+    Record,
+    Relayed,
+    Return,
+    Shipment,
+    Summary,
+    Wait,
+)
+from oms.orders.statuses import order_status
+from oms.storage.codec import encode, pruned
+from oms.storage.environment import environment
+from oms.storage.table import Cancelled, Lost, Write, get, query, write
+
+COLLECTIONS: dict[str, tuple[str, type[Record]]] = {
+    "doc#invoice#": ("invoices", Invoice),
+    "doc#memo#": ("credit_memos", CreditMemo),
+    "state#fo#": ("fulfillment_orders", FulfillmentOrder),
+    "state#shipment#": ("shipments", Shipment),
+    "state#payment#": ("payments", Payment),
+    "state#return#": ("returns", Return),
+    "state#exception#": ("exceptions", ProcessException),
+    "state#wait#": ("waits", Wait),
+}
+SHARDS = 16
+_ATTEMPTS = 6
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Who did it and why; `key` makes the idempotency record that rides in the same transaction, after the command has run."""
+
+    actor: str
+    cause: str
+    key: Callable[[], dict[str, Any] | None] = lambda: None
+
+
+class Taken(OmsError):
+    """A unique name that the commit claims belongs to somebody else; `detail` is the name."""
+
+
+class StockShort(Retryable):
+    """Stock that was there when it was read is gone."""
+
+
+def load(order_id: str) -> Order:
+    """The aggregate, strongly consistent, in one query; NotFound if there is no such order."""
+    rows = {}
+    values = {":pk": order_id, ":from": "doc#", ":to": "state#~"}
+    for row in query(environment().orders_table, "pk = :pk AND sk BETWEEN :from AND :to", values):
+        rows[row["sk"]] = row
+    if "doc#order" not in rows or "state#summary" not in rows:
+        raise NotFound(f"there is no order '{order_id}'")
+    order = Order(id=order_id, placed=Placed.model_validate(rows["doc#order"]), summary=Summary.model_validate(rows["state#summary"]))
+    for sk, row in rows.items():
+        for prefix, (name, kind) in COLLECTIONS.items():
+            if sk.startswith(prefix):
+                getattr(order, name)[sk.removeprefix(prefix)] = kind.model_validate(row)
+    order.relayed = Relayed.model_validate(rows.get("state#relayed", {}))
+    order.loaded = {sk: _fields(record) for sk, record in _records(order)}
+    return order
+
+
+def load_personal(order_id: str) -> Personal:
+    """The order's personal data; empty after erasure."""
+    row = get(environment().orders_table, order_id, "customer")
+    return Personal.model_validate(row or {})
+
+
+def commit(order: Order, cause: Cause) -> None:
+    """Write all that changed, conditionally, in one transaction with its timeline entry. Nothing changed: nothing is written.
+
+    Lost: another commit came first. StockShort: a stock condition failed. Taken: a claimed name is somebody else's.
+    """
+    _derive_status(order)
+    summary = order.summary
+    entry = None
+    if order.facts:
+        summary.version += 1
+        summary.updated_at = order.now
+        entry = Entry(sequence=summary.sequence + 1, at=order.now, actor=cause.actor, cause=cause.cause, facts=order.facts)
+        summary.sequence += len(order.facts)
+    table = environment().orders_table
+    writes = [_put(table, order, sk, record) for sk, record in _records(order) if _fields(record) != order.loaded.get(sk)]
+    stock_at = len(writes)
+    writes += [_stock(change) for change in _summed(order.stock)]
+    claims_at = len(writes)
+    writes += [_claim(table, claim.key, claim.data, claim.seen, claim.release) for claim in order.claims]
+    if entry:
+        writes.append(_entry(table, order.id, entry))
+    key = cause.key()
+    if key:
+        writes.append(Write(table, encode(key), "attribute_not_exists(pk)"))
+    if not writes:
+        return
+    try:
+        write(writes)
+    except Cancelled as error:
+        if key and len(writes) - 1 in error.refused:
+            raise Taken(detail=str(key["pk"])) from error
+        for index in error.refused:
+            if claims_at <= index < claims_at + len(order.claims):
+                raise Taken(detail=order.claims[index - claims_at].key) from error
+            if stock_at <= index < claims_at:
+                change = _summed(order.stock)[index - stock_at]
+                raise StockShort(f"{change.sku} at {change.location_id} is gone") from error
+        raise Lost(f"{order.id} changed meanwhile") from error
+    for sk, record in _records(order):
+        if _fields(record) != order.loaded.get(sk):
+            record.v += 1
+            order.loaded[sk] = _fields(record)
+    order.facts, order.stock, order.claims = [], [], []
+
+
+def update(order_id: str, command: Callable[[Order], Any], cause: Cause) -> Order:
+    """Load, run the command, commit; again from the start when somebody else was first. The command must not do anything else."""
+    for attempt in range(_ATTEMPTS):
+        order = load(order_id)
+        command(order)
+        try:
+            commit(order, cause)
+        except (Lost, StockShort):
+            if attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))
+            continue
+        return order
+    raise AssertionError("unreachable")
+
+
+def claim_of(name: str) -> dict[str, Any] | None:
+    """Who holds a unique name: its record, or None."""
+    return get(environment().orders_table, name, "claim")
+
+
+def keep_for_later(name: str, known: dict[str, Any] | None, data: dict[str, Any], ttl: int) -> None:
+    """Put (or extend) a claim that no record holds yet. Lost if it changed since it was read."""
+    seen = int(known["v"]) if known else 0
+    try:
+        write([_claim(environment().orders_table, name, {**data, "ttl": ttl}, seen, release=False)])
+    except Cancelled as error:
+        raise Lost(f"{name} changed meanwhile") from error
+
+
+def store_wait(order_id: str, wait: Wait) -> bool:
+    """Keep a task token unless a newer one is kept already (entered time, then retry count). False if it was too late."""
+    item = encode(pruned({"pk": order_id, "sk": f"state#wait#{wait.id}", **wait.model_dump(), "v": 1}))
+    condition = "attribute_not_exists(pk) OR entered <= :entered"
+    try:
+        write([Write(environment().orders_table, item, condition, encode({":entered": wait.entered}))])
+    except Cancelled:
+        return False
+    return True
+
+
+def advance(order_id: str, relayed: Relayed) -> None:
+    """Note what the relay has done for the order; never backwards."""
+    item = encode(pruned({"pk": order_id, "sk": "state#relayed", **relayed.model_dump()}))
+    condition = "attribute_not_exists(pk) OR published <= :published"
+    try:
+        write([Write(environment().orders_table, item, condition, encode({":published": relayed.published}))])
+    except Cancelled:
+        return
+
+
+def timeline(order_id: str, after: int = 0, limit: int | None = None) -> Iterator[Entry]:
+    """Entries whose facts come after sequence `after`, oldest first."""
+    more = {"Limit": limit} if limit else {}
+    values = {":pk": order_id, ":from": _timeline_sk(after + 1), ":to": "timeline#~"}
+    for row in query(environment().orders_table, "pk = :pk AND sk BETWEEN :from AND :to", values, **more):
+        yield Entry.model_validate(row)
+
+
+def listed(
+    name: str, *, newest_first: bool = True, limit: int = 50, after: str = "", since: str = "", until: str = "~"
+) -> list[dict[str, Any]]:
+    """Rows of a list (pk, sk, list, at), e.g. customer#c-1 or location#berlin; `after` is the `at` to go on from."""
+    low, high = (since, after or until) if newest_first else (after or since, until)
+    values = {":list": name, ":low": low or " ", ":high": high}
+    rows = query(
+        environment().orders_table,
+        "#l = :list AND #a BETWEEN :low AND :high",
+        values,
+        IndexName="lists",
+        ExpressionAttributeNames={"#l": "list", "#a": "at"},
+        ScanIndexForward=not newest_first,
+        Limit=limit + 1,
+    )
+    return [row for row in rows if row["at"] != after][:limit]
+
+
+def _records(order: Order) -> Iterator[tuple[str, Record]]:
+    """Every stored record of the aggregate that a commit may write (waits are written by the steps alone)."""
+    if not order.placed.v:
+        yield "doc#order", order.placed
+    if order.personal and not order.personal.v:
+        yield "customer", order.personal
+    yield "state#summary", order.summary
+    for prefix, (name, _) in COLLECTIONS.items():
+        if name != "waits":
+            for key, record in getattr(order, name).items():
+                yield prefix + key, record
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    fields: dict[str, Any] = pruned(record.model_dump(exclude={"v"}))
+    return fields
+
+
+def _put(table: str, order: Order, sk: str, record: Record) -> Write:
+    item = {"pk": order.id, "sk": sk, "v": record.v + 1, **_fields(record), **_index(order, record)}
+    if record.v == 0:
+        return Write(table, encode(item), "attribute_not_exists(pk)")
+    return Write(table, encode(item), "v = :v", encode({":v": record.v}))
+
+
+def _index(order: Order, record: Record) -> dict[str, str]:
+    """The list a record stands in, and its place there; records that nobody looks for stand in none."""
+    at = f"{order.placed.placed_at}#{order.id}"
+    if isinstance(record, Placed):
+        return {"list": f"customer#{record.customer_id}", "at": at}
+    if isinstance(record, Summary):
+        return {"list": status_list(record.status, shard_of(order.id)), "at": at}
+    if isinstance(record, FulfillmentOrder) and any(line.open for line in record.lines.values()):
+        return {"list": f"location#{record.location_id}", "at": f"{record.ship_by}#{record.id}"}
+    if isinstance(record, Return) and record.status not in ("settled", "rejected", "cancelled", "expired"):
+        return {"list": f"returns#{record.status}", "at": f"{record.requested_at}#{record.id}"}
+    if isinstance(record, ProcessException) and record.status == "open":
+        return {"list": "exceptions#open", "at": f"{record.opened_at}#{record.id}"}
+    return {}
+
+
+def status_list(status: str, shard: int) -> str:
+    """Name of the list of orders in a status, one of 16 shards."""
+    return f"status#{status}#{shard:02d}"
+
+
+def status_lists(status: str) -> list[str]:
+    """All shards of a status."""
+    return [status_list(status, shard) for shard in range(SHARDS)]
+
+
+def shard_of(order_id: str) -> int:
+    """The shard an order's status is listed in."""
+    return crc32(order_id.encode()) % SHARDS
+
+
+def _stock(change: StockChange) -> Write:
+    key = encode({"pk": f"sku#{change.sku}", "sk": f"stock#{change.location_id}"})
+    values = {":r": change.reserve, ":h": change.on_hand, ":a": change.on_hand - change.reserve, ":one": 1}
+    condition = ""
+    if change.reserve > 0:
+        condition = "available >= :r"
+    elif change.reserve < 0:
+        condition = "reserved >= :back AND on_hand >= :out"
+        values |= {":back": -change.reserve, ":out": max(0, -change.on_hand)}
+    expression = "ADD reserved :r, on_hand :h, available :a, v :one"
+    return Write(environment().inventory_table, key, condition, encode(values), expression)
+
+
+def _summed(changes: list[StockChange]) -> list[StockChange]:
+    """One change per SKU and place, in sorted order: demand is summed before it is taken."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    for change in changes:
+        both = sums.setdefault((change.sku, change.location_id), [0, 0])
+        both[0] += change.reserve
+        both[1] += change.on_hand
+    return [StockChange(sku, place, reserve, hand) for (sku, place), (reserve, hand) in sorted(sums.items()) if reserve or hand]
+
+
+def _claim(table: str, key: str, data: dict[str, Any], seen: int, release: bool) -> Write:
+    item = encode({"pk": key, "sk": "claim", "v": seen + 1, **data})
+    if release:
+        return Write(table, item, "order_id = :mine", encode({":mine": data["order_id"]}), delete=True)
+    if seen:
+        return Write(table, item, "v = :v", encode({":v": seen}))
+    return Write(table, item, "attribute_not_exists(pk)")
+
+
+def _entry(table: str, order_id: str, entry: Entry) -> Write:
+    item = {"pk": order_id, "sk": _timeline_sk(entry.sequence), **pruned(entry.model_dump())}
+    return Write(table, encode(item), "attribute_not_exists(pk)")
+
+
+def _timeline_sk(sequence: int) -> str:
+    return f"timeline#{sequence:08d}"
+
+
+def _derive_status(order: Order) -> None:
+    """Statuses follow from the counters on every write; reaching an end is itself a fact."""
+    status = order_status(order)
+    if status != order.summary.status:
+        order.summary.status = status
+        order.record(f"order.{ {'on_hold': 'blocked', 'open': 'opened'}.get(status, status) }")

@@ -1,0 +1,80 @@
+"""Base of everything that callers send: frozen, closed to unknown fields, every field bounded."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError
+
+from oms.clock import parse
+from oms.errors import Fault
+from oms.money.currencies import EXPONENTS
+
+MAX_AMOUNT = 10**12
+MAX_QUANTITY = 1_000_000
+
+
+class Wire(BaseModel):
+    """A body, or a part of one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _rate(text: str) -> str:
+    try:
+        rate = Decimal(text)
+    except InvalidOperation:
+        rate = Decimal("NaN")
+    if not (rate.is_finite() and 0 <= rate <= 1000):
+        raise ValueError('a rate is percent as a decimal string from "0" to "1000", such as "20" or "7.5"')
+    return text
+
+
+def _currency(code: str) -> str:
+    if code not in EXPONENTS:
+        raise ValueError("not an ISO 4217 currency code in use, such as EUR")
+    return code
+
+
+def _moment(text: str) -> str:
+    parse(text)
+    return text
+
+
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    if len(repr(value)) > 4000:
+        raise ValueError("at most 4000 characters of metadata")
+    return value
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\s#/]+$")]
+Text = Annotated[str, StringConstraints(max_length=500)]
+Quantity = Annotated[int, Strict(), Field(ge=1, le=MAX_QUANTITY)]
+Count = Annotated[int, Strict(), Field(ge=0, le=10**9)]
+Amount = Annotated[int, Strict(), Field(ge=0, le=MAX_AMOUNT)]
+SignedAmount = Annotated[int, Strict(), Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
+Rate = Annotated[str, AfterValidator(_rate)]
+Currency = Annotated[str, AfterValidator(_currency)]
+Moment = Annotated[str, AfterValidator(_moment)]
+Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
+
+
+def pointer(path: tuple[str | int, ...]) -> str:
+    """RFC 6901 pointer of a place in a body."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def faults_of(error: ValidationError) -> list[Fault]:
+    """Every fault that pydantic found, in words a caller can act on."""
+    words = {
+        "extra_forbidden": "unknown field",
+        "missing": "required",
+        "int_type": "must be a whole number (amounts are whole minor units: 12.50 EUR is 1250)",
+        "int_from_float": "must be a whole number (amounts are whole minor units: 12.50 EUR is 1250)",
+    }
+    return [
+        Fault(words.get(item["type"], item["msg"].removeprefix("Value error, ")), pointer(tuple(item["loc"])))
+        for item in error.errors(include_url=False, include_input=False, include_context=False)
+    ]

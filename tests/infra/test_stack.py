@@ -1,0 +1,330 @@
+"""The template: who may do what, what each function is told, which routes ask for which scope, and that local and AWS are one."""
+
+from __future__ import annotations
+
+import copy
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+
+from infra.parts.catalogue import FUNCTIONS
+from infra.parts.synth import template, text
+
+TABLES = {"ORDERS_TABLE", "INVENTORY_TABLE", "SETTINGS_TABLE"}
+ARNS = {"ORDER_MACHINE_ARN", "FULFILLMENT_MACHINE_ARN", "RETURN_MACHINE_ARN"}
+ENVIRONMENT = {
+    "capture": TABLES,
+    "allocate": TABLES,
+    "ship": {"ORDERS_TABLE", "SETTINGS_TABLE"},
+    "capture_payment": {"ORDERS_TABLE"},
+    "return_order": TABLES,
+    "raise_exception": {"ORDERS_TABLE"},
+    "service_api": TABLES,
+    "query_api": {"ORDERS_TABLE", "SETTINGS_TABLE"} | ARNS,
+    "fulfillment_api": TABLES,
+    "inventory_api": TABLES,
+    "settings_api": {"ORDERS_TABLE", "SETTINGS_TABLE"},
+    "carrier_webhook": {"ORDERS_TABLE", "WEBHOOK_SECRETS"},
+    "payment_webhook": {"ORDERS_TABLE", "WEBHOOK_SECRETS"},
+    "relay": {"ORDERS_TABLE", "EVENT_BUS", "PARKED_QUEUE_URL"} | ARNS,
+    "reconcile": {"ORDERS_TABLE", "INVENTORY_TABLE", "EVENT_BUS", "PARKED_QUEUE_URL"} | ARNS,
+}
+OPEN = {
+    "GET /v1/openapi.json": "query_api",
+    "POST /v1/webhooks/carriers/{carrier}": "carrier_webhook",
+    "POST /v1/webhooks/payments/{gateway}": "payment_webhook",
+}
+OUTPUTS = (
+    "ApiUrl UserPoolId ClientId OrdersTable InventoryTable SettingsTable OrderMachineArn FulfillmentMachineArn ReturnMachineArn "
+    "EventBus ParkedQueueUrl ReconcileFunction"
+)
+
+
+def of_type(kind: str) -> dict[str, Any]:
+    return {name: resource for name, resource in template()["Resources"].items() if resource["Type"] == kind}
+
+
+@cache
+def functions() -> dict[str, Any]:
+    """The functions of the template by the name of their folder."""
+    found = of_type("AWS::Lambda::Function").values()
+    return {resource["Properties"]["FunctionName"].removeprefix("oms-").replace("-", "_"): resource["Properties"] for resource in found}
+
+
+def role_of(function: str) -> str:
+    name: str = functions()[function]["Role"]["Fn::GetAtt"][0]
+    return name
+
+
+def statements(function: str) -> list[dict[str, Any]]:
+    role = {"Ref": role_of(function)}
+    policies = [policy["Properties"] for policy in of_type("AWS::IAM::Policy").values() if role in policy["Properties"]["Roles"]]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def several(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def named(value: object) -> str:
+    """The ARN of a grant, with a table, bus or queue by its name."""
+    resources = template()["Resources"]
+    arn = text(value, resources)
+    for key, resource in resources.items():
+        for name in ("TableName", "QueueName"):
+            if name in resource.get("Properties", {}):
+                arn = arn.replace(key, resource["Properties"][name])
+    return arn
+
+
+def rights(function: str, resource: str) -> set[str]:
+    """The actions that the function may do on the resources whose ARN has `resource` in it."""
+    return {
+        action
+        for statement in statements(function)
+        if any(resource in named(target) for target in several(statement["Resource"]))
+        for action in several(statement["Action"])
+    }
+
+
+class TestFunctions:
+    def test_there_is_one_for_each_folder_of_the_catalogue(self) -> None:
+        assert set(functions()) == set(FUNCTIONS) == set(ENVIRONMENT)
+
+    @pytest.mark.parametrize("name", ENVIRONMENT)
+    def test_is_told_exactly_what_it_needs(self, name: str) -> None:
+        always = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+        variables = functions()[name]["Environment"]["Variables"]
+        assert set(variables) == ENVIRONMENT[name] | always
+        assert variables["POWERTOOLS_SERVICE_NAME"] == name
+
+    @pytest.mark.parametrize("name", ENVIRONMENT)
+    def test_all_are_made_alike(self, name: str) -> None:
+        made = functions()[name]
+        assert (made["Runtime"], made["Architectures"], made["Handler"]) == ("python3.13", ["arm64"], "handler.handler")
+        assert made["TracingConfig"] == {"Mode": "Active"}
+        assert len(made["Layers"]) == 2
+        log = template()["Resources"][made["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
+        assert log["LogGroupName"] == f"/aws/lambda/{made['FunctionName']}"
+        assert log["RetentionInDays"] == 30
+        assert f"{made['FunctionName']}-errors" in {a["Properties"]["AlarmName"] for a in of_type("AWS::CloudWatch::Alarm").values()}
+
+    def test_an_http_answer_comes_before_the_gateway_gives_up(self) -> None:
+        served = {function for _, function, _, _ in routes()}
+        assert all(functions()[name]["Timeout"] <= 30 for name in served)
+
+
+class TestGrants:
+    def test_every_function_has_a_role_of_its_own_that_starts_empty(self) -> None:
+        roles = [role_of(name) for name in functions()]
+        assert len(set(roles)) == len(functions())
+        for role in roles:
+            assert "ManagedPolicyArns" not in template()["Resources"][role]["Properties"]
+
+    @pytest.mark.parametrize("name", ENVIRONMENT)
+    def test_no_action_is_a_pattern_and_everywhere_is_only_what_knows_no_place(self, name: str) -> None:
+        placeless = {"xray:PutTraceSegments", "xray:PutTelemetryRecords", "states:SendTaskSuccess", "states:SendTaskFailure"}
+        for statement in statements(name):
+            actions = set(several(statement["Action"]))
+            assert not [action for action in actions if "*" in action]
+            if "*" in several(statement["Resource"]):
+                assert actions <= placeless | ({"dynamodb:ListStreams"} if name == "relay" else set())
+
+    @pytest.mark.parametrize("name", ENVIRONMENT)
+    def test_nobody_scans_or_touches_what_it_is_not_told_about(self, name: str) -> None:
+        assert not [s for s in statements(name) if {"dynamodb:Scan", "dynamodb:BatchWriteItem"} & set(several(s["Action"]))]
+        for table in ("orders", "inventory", "settings"):
+            assert bool(rights(name, f"oms-{table}")) == (f"{table.upper()}_TABLE" in ENVIRONMENT[name])
+
+    def test_relay_cannot_touch_stock_and_writes_only_its_mark(self) -> None:
+        assert not rights("relay", "oms-inventory")
+        assert not rights("relay", "oms-settings")
+        table = {action for action in rights("relay", "oms-orders.Arn") if action.startswith("dynamodb:")}
+        assert table == {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}
+
+    def test_capture_payment_knows_neither_settings_nor_stock(self) -> None:
+        assert not rights("capture_payment", "oms-settings")
+        assert not rights("capture_payment", "oms-inventory")
+
+    def test_only_settings_api_writes_settings(self) -> None:
+        writing = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
+        assert [name for name in functions() if writing & rights(name, "oms-settings")] == ["settings_api"]
+
+    def test_only_capture_and_service_delete_from_orders(self) -> None:
+        assert [name for name in functions() if "dynamodb:DeleteItem" in rights(name, "oms-")] == ["capture", "service_api"]
+
+    @pytest.mark.parametrize("name", ["inventory_api", "settings_api"])
+    def test_idempotency_keys_are_all_they_reach_in_orders(self, name: str) -> None:
+        [statement] = [s for s in statements(name) if "oms-orders" in named(several(s["Resource"])[0])]
+        assert statement["Action"] == ["dynamodb:GetItem", "dynamodb:PutItem"]
+        assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["key#*"]}}
+
+    @pytest.mark.parametrize(("name", "kind"), [("carrier_webhook", "carriers"), ("payment_webhook", "payments")])
+    def test_a_webhook_reads_the_secrets_of_its_own_senders(self, name: str, kind: str) -> None:
+        assert rights(name, f":secret:oms/webhooks/{kind}/*") == {"secretsmanager:GetSecretValue"}
+        readers = [other for other in functions() if rights(other, f":secret:oms/webhooks/{kind}/")]
+        assert readers == [name]
+
+    def test_who_starts_reads_and_resumes_executions(self) -> None:
+        who = {
+            action: {name for name in functions() for s in statements(name) if action in several(s["Action"])}
+            for action in ("states:StartExecution", "states:DescribeExecution", "states:SendTaskSuccess")
+        }
+        assert who["states:StartExecution"] == {"relay", "reconcile"}
+        assert who["states:DescribeExecution"] == {"query_api", "reconcile"}
+        assert who["states:SendTaskSuccess"] == {"allocate", "ship", "return_order", "raise_exception", "relay", "reconcile"}
+
+    def test_lists_are_read_by_those_who_list(self) -> None:
+        assert {name for name in functions() if rights(name, "/index/lists")} == {
+            "service_api",
+            "query_api",
+            "fulfillment_api",
+            "reconcile",
+        }
+
+    def test_a_machine_calls_only_the_functions_of_its_steps(self) -> None:
+        called = {}
+        for machine in of_type("AWS::StepFunctions::StateMachine").values():
+            role = {"Ref": machine["Properties"]["RoleArn"]["Fn::GetAtt"][0]}
+            [policy] = [p["Properties"] for p in of_type("AWS::IAM::Policy").values() if role in p["Properties"]["Roles"]]
+            called[machine["Properties"]["StateMachineName"]] = {
+                named(target).rpartition(":function:")[2].removesuffix(":*")
+                for statement in policy["PolicyDocument"]["Statement"]
+                if several(statement["Action"]) == ["lambda:InvokeFunction"]
+                for target in several(statement["Resource"])
+            }
+        assert called == {
+            "oms-order": {"oms-capture", "oms-allocate", "oms-raise-exception"},
+            "oms-fulfillment": {"oms-ship", "oms-capture-payment", "oms-raise-exception"},
+            "oms-return": {"oms-return-order", "oms-raise-exception"},
+        }
+
+
+def routes() -> list[tuple[str, str, str, list[str]]]:
+    """Route key, function, kind of authorization and scopes of every route of the template."""
+    resources, found = template()["Resources"], []
+    names = {key: resource["Properties"].get("FunctionName") for key, resource in of_type("AWS::Lambda::Function").items()}
+    for route in of_type("AWS::ApiGatewayV2::Route").values():
+        made = route["Properties"]
+        integration = resources[made["Target"]["Fn::Join"][1][1]["Ref"]]["Properties"]
+        function = names[integration["IntegrationUri"]["Fn::GetAtt"][0]].removeprefix("oms-").replace("-", "_")
+        found.append((made["RouteKey"], function, made.get("AuthorizationType", "NONE"), made.get("AuthorizationScopes", [])))
+    return found
+
+
+class TestRoutes:
+    def test_all_but_webhooks_and_the_description_need_a_token_with_one_scope(self) -> None:
+        assert {key: function for key, function, kind, _ in routes() if kind == "NONE"} == OPEN
+        for key, _, kind, scopes in routes():
+            if key not in OPEN:
+                assert kind == "JWT", key
+                assert len(scopes) == 1, key
+                assert scopes[0].startswith("oms/"), key
+
+    def test_every_scope_asked_for_exists(self) -> None:
+        [server] = of_type("AWS::Cognito::UserPoolResourceServer").values()
+        known = {f"oms/{scope['ScopeName']}" for scope in server["Properties"]["Scopes"]}
+        assert {scope for *_, scopes in routes() for scope in scopes} <= known
+        assert len(known) == 8
+
+    @pytest.mark.parametrize(
+        ("key", "function", "scope"),
+        [
+            ("POST /v1/orders", "capture", "orders.write"),
+            ("POST /v1/orders/{id}/payments", "capture", "orders.write"),
+            ("GET /v1/orders/{id}", "query_api", "orders.read"),
+            ("GET /v1/invoices/{id}", "query_api", "finance.read"),
+            ("POST /v1/returns/{id}/{action}", "service_api", "service.write"),
+            ("DELETE /v1/orders/{id}/holds/{hold_id}", "service_api", "service.write"),
+            ("POST /v1/fulfillment-orders/{id}/{action}", "fulfillment_api", "fulfillment.write"),
+            ("PUT /v1/inventory/{sku}/{location_id}", "inventory_api", "inventory.write"),
+            ("POST /v1/inventory/availability", "inventory_api", "orders.read"),
+            ("PUT /v1/methods/{id}", "settings_api", "settings.write"),
+        ],
+    )
+    def test_a_route_is_served_by_its_function_for_its_scope(self, key: str, function: str, scope: str) -> None:
+        assert (key, function, "JWT", [f"oms/{scope}"]) in routes()
+
+    def test_every_edge_is_reached_and_no_step_but_capture(self) -> None:
+        edges = {name for name in ENVIRONMENT if name.endswith(("_api", "_webhook"))}
+        assert {function for _, function, _, _ in routes()} == edges | {"capture"}
+
+
+class TestParts:
+    def test_relay_gets_new_timeline_entries_that_need_it(self) -> None:
+        [mapping] = [made["Properties"] for made in of_type("AWS::Lambda::EventSourceMapping").values()]
+        pattern = json.loads(mapping["FilterCriteria"]["Filters"][0]["Pattern"])
+        assert pattern == {
+            "eventName": ["INSERT"],
+            "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "timeline#"}]}}},
+        }
+        assert mapping["StartingPosition"] == "TRIM_HORIZON"
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert (mapping["BatchSize"], mapping["MaximumRetryAttempts"], mapping["BisectBatchOnFunctionError"]) == (100, 3, True)
+        assert "MaximumBatchingWindowInSeconds" not in mapping
+        assert named(mapping["DestinationConfig"]["OnFailure"]["Destination"]) == "oms-parked-dead.Arn"
+
+    def test_a_parked_message_stays_hidden_while_reconcile_runs(self) -> None:
+        [parked] = [q["Properties"] for q in of_type("AWS::SQS::Queue").values() if q["Properties"]["QueueName"] == "oms-parked"]
+        assert parked["VisibilityTimeout"] > functions()["reconcile"]["Timeout"]
+        assert named(parked["RedrivePolicy"]["deadLetterTargetArn"]) == "oms-parked-dead.Arn"
+
+    def test_reconcile_runs_every_five_minutes_and_ends_before_the_next(self) -> None:
+        [rule] = [made["Properties"] for made in of_type("AWS::Events::Rule").values()]
+        assert rule["ScheduleExpression"] == "rate(5 minutes)"
+        assert text(rule["Targets"][0]["Arn"], template()["Resources"]).endswith(":oms-reconcile")
+        assert functions()["reconcile"]["Timeout"] < 300
+
+    def test_tables_are_on_demand_recoverable_and_keyed_alike(self) -> None:
+        tables = {made["Properties"]["TableName"]: made["Properties"] for made in of_type("AWS::DynamoDB::Table").values()}
+        assert set(tables) == {"oms-orders", "oms-inventory", "oms-settings"}
+        for made in tables.values():
+            assert [key["AttributeName"] for key in made["KeySchema"]] == ["pk", "sk"]
+            assert made["BillingMode"] == "PAY_PER_REQUEST"
+            assert made["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        streams = {name: made.get("StreamSpecification") for name, made in tables.items()}
+        assert streams == {"oms-orders": {"StreamViewType": "NEW_IMAGE"}, "oms-inventory": None, "oms-settings": None}
+        [index] = tables["oms-orders"]["GlobalSecondaryIndexes"]
+        assert (index["IndexName"], index["Projection"]) == ("lists", {"ProjectionType": "KEYS_ONLY"})
+        assert [key["AttributeName"] for key in index["KeySchema"]] == ["lists", "at"]
+        assert tables["oms-orders"]["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+    def test_machines_are_standard_traced_and_log_errors_without_data(self) -> None:
+        machines = {
+            made["Properties"]["StateMachineName"]: made["Properties"] for made in of_type("AWS::StepFunctions::StateMachine").values()
+        }
+        assert set(machines) == {"oms-order", "oms-fulfillment", "oms-return"}
+        for made in machines.values():
+            assert made.get("StateMachineType", "STANDARD") == "STANDARD"
+            assert made["TracingConfiguration"] == {"Enabled": True}
+            assert made["LoggingConfiguration"]["Level"] == "ERROR"
+            assert made["LoggingConfiguration"]["IncludeExecutionData"] is False
+
+    def test_webhook_secrets_are_named_and_generated(self) -> None:
+        secrets = {made["Properties"]["Name"]: made["Properties"] for made in of_type("AWS::SecretsManager::Secret").values()}
+        assert set(secrets) == {"oms/webhooks/carriers/standard", "oms/webhooks/carriers/sandbox", "oms/webhooks/payments/sandbox"}
+        for made in secrets.values():
+            assert made["GenerateSecretString"] == {"PasswordLength": 32, "ExcludePunctuation": True}
+
+    def test_the_operator_is_a_machine_with_every_scope(self) -> None:
+        [client] = [made["Properties"] for made in of_type("AWS::Cognito::UserPoolClient").values()]
+        assert (client["ClientName"], client["AllowedOAuthFlows"]) == ("oms-operator", ["client_credentials"])
+        assert client["GenerateSecret"] is True
+        assert len(client["AllowedOAuthScopes"]) == 8
+
+    def test_outputs_have_the_names_that_others_read(self) -> None:
+        assert set(template()["Outputs"]) >= set(OUTPUTS.split())
+
+    def test_data_outlives_the_stack_on_aws(self) -> None:
+        for kind in ("AWS::DynamoDB::Table", "AWS::Cognito::UserPool", "AWS::SecretsManager::Secret"):
+            assert {made["DeletionPolicy"] for made in of_type(kind).values()} == {"RetainExceptOnCreate"}
+            assert {made["UpdateReplacePolicy"] for made in of_type(kind).values()} == {"Retain"}
+
+    def test_local_is_the_same_template_but_for_what_becomes_of_data(self) -> None:
+        aws, local = (copy.deepcopy(template(local=local)["Resources"]) for local in (False, True))
+        for made in (*aws.values(), *local.values()):
+            made.pop("DeletionPolicy", None)
+            made.pop("UpdateReplacePolicy", None)
+        assert local == aws
