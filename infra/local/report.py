@@ -24,11 +24,13 @@ _STAGES = {
     "return": "service",
     "credit_memo": "service",
     "change": "service",
-    "exception": "service",
+    "exception": "operations",
+    "execution": "operations",
 }
 _STAGE_OF = {
     "order.allocated": "fulfillment",
     "order.completed": "delivery",
+    "order.opened": "service",
     "order.reopened": "fulfillment",
     "payment.captured": "fulfillment",
     "payment.refunded": "service",
@@ -75,7 +77,7 @@ def state(order: dict[str, Any]) -> str:
 
 
 def stage(fact_type: str) -> str:
-    """capture, fulfillment, delivery or service."""
+    """capture, fulfillment, delivery, service or operations."""
     return _STAGE_OF.get(fact_type) or _STAGES.get(fact_type.partition(".")[0], "")
 
 
@@ -145,10 +147,10 @@ Try it, from this folder in another terminal:
 
 
 def _doer(fact: dict[str, Any], executions: dict[str, str]) -> str:
-    for said in (str(fact.get("cause") or ""), str(fact.get("actor") or "")):
-        for name, machine in executions.items():
-            if name in said.split("/") or said == name:
-                return f"{machine} {name}"
+    cause = str(fact.get("cause") or "")
+    for name, machine in executions.items():
+        if cause and cause.partition("-")[0] == name.partition("-")[0]:  # an earlier run of the same record counts too
+            return f"{machine} {cause}"
     actor = str(fact.get("actor") or "")
     return "a caller of the API" if actor.startswith("client:") else actor.replace(":", " ")
 

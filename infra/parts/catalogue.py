@@ -42,19 +42,21 @@ RECORD = "GetItem Query PutItem UpdateItem"
 STEPS = {
     "capture": Needs(
         "Take an order: validate, reserve, authorize. Serves the Capture state and the synchronous door",
-        orders=f"{RECORD} DeleteItem ConditionCheckItem",
+        orders=f"{RECORD} DeleteItem",
         inventory="Query UpdateItem",
         settings=READ,
         memory=1024,
     ),
     "allocate": Needs(
         "Confirm or move the pins of an order and release its work",
-        orders=f"{READ} PutItem ConditionCheckItem",
+        orders=RECORD,
         inventory="Query UpdateItem",
         settings=READ,
         resumes=True,
     ),
-    "ship": Needs("Release a fulfillment order and wait for its shipments and deliveries", orders=RECORD, settings=READ, resumes=True),
+    "ship": Needs(
+        "Wait for shipments, releases and deliveries; end what nobody shipped in time", orders=RECORD, inventory="UpdateItem", resumes=True
+    ),
     "capture_payment": Needs("Invoice everything shipped and capture exactly that", orders=RECORD),
     "return_order": Needs(
         "Approve a return, wait for the goods, settle it", orders=RECORD, inventory="UpdateItem", settings=READ, resumes=True
@@ -64,26 +66,23 @@ STEPS = {
 
 EDGES = {
     "service_api": Needs(
-        "What agents do: holds, notes, returns, cancellations, exceptions",
-        orders=f"{RECORD} DeleteItem",
-        lists=True,
-        inventory="UpdateItem",
+        "What agents do: holds, notes, returns, exceptions",
+        orders=RECORD,
         settings=READ,
         memory=1024,
     ),
     "query_api": Needs(
         "Read orders, lists, timelines, documents",
-        orders=f"{READ} BatchGetItem",
+        orders=READ,
         lists=True,
-        settings=READ,
-        executions="ListExecutions DescribeExecution",
+        executions="DescribeExecution",
         memory=1024,
     ),
     "fulfillment_api": Needs(
-        "What warehouses and stores do", orders=RECORD, lists=True, inventory="UpdateItem", settings=READ, memory=1024
+        "What warehouses and stores do", orders=RECORD, lists=True, inventory="UpdateItem", memory=1024
     ),
     "inventory_api": Needs("Stock: counts, changes, availability", keys=True, inventory=RECORD, settings=READ, memory=1024),
-    "settings_api": Needs("Locations, channels, methods", keys=True, settings=f"{READ} PutItem"),
+    "settings_api": Needs("Locations, channels, methods", keys=True, settings=f"{READ} PutItem UpdateItem"),
     "carrier_webhook": Needs("Signed news from carriers", orders=RECORD, webhooks="carriers"),
     "payment_webhook": Needs("Signed news from payment providers", orders=RECORD, webhooks="payments"),
 }
@@ -103,7 +102,7 @@ BACKGROUND = {
         orders=RECORD,
         lists=True,
         inventory="Query",
-        executions="StartExecution ListExecutions DescribeExecution",
+        executions="StartExecution DescribeExecution",
         resumes=True,
         publishes=True,
         unparks=True,

@@ -45,7 +45,6 @@ ROUTES = (
         "DELETE /v1/orders/{id}/holds/{hold_id}",
         "POST /v1/orders/{id}/notes",
         "POST /v1/orders/{id}/returns",
-        "POST /v1/orders/{id}/cancellations",
         "POST /v1/returns/{id}/{action}",
         "POST /v1/exceptions/{id}/{action}",
     ),

@@ -19,10 +19,10 @@ class Tables(Construct):
         self.orders = self._table("oms-orders", stream=dynamodb.StreamViewType.NEW_IMAGE, ttl="ttl")
         self.inventory = self._table("oms-inventory")
         self.settings = self._table("oms-settings")
-        # Sparse: only items that carry `lists` are in it. Keys only: lists read the records themselves, which are current.
+        # Sparse: only items that carry `list` are in it. Keys only: lists read the records themselves, which are current.
         self.orders.add_global_secondary_index(
             index_name=LISTS_INDEX,
-            partition_key=_string("lists"),
+            partition_key=_string("list"),
             sort_key=_string("at"),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )

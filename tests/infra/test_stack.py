@@ -288,7 +288,7 @@ class TestParts:
         assert streams == {"oms-orders": {"StreamViewType": "NEW_IMAGE"}, "oms-inventory": None, "oms-settings": None}
         [index] = tables["oms-orders"]["GlobalSecondaryIndexes"]
         assert (index["IndexName"], index["Projection"]) == ("lists", {"ProjectionType": "KEYS_ONLY"})
-        assert [key["AttributeName"] for key in index["KeySchema"]] == ["lists", "at"]
+        assert [key["AttributeName"] for key in index["KeySchema"]] == ["list", "at"]
         assert tables["oms-orders"]["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
 
     def test_machines_are_standard_traced_and_log_errors_without_data(self) -> None:
