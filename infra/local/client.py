@@ -99,6 +99,12 @@ class Api:
         """Close the connection."""
         self._connection.close()
 
+    def __enter__(self) -> Api:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _checked(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
         answer = self.call(method, path, body, headers=headers)
         if not answer.ok:

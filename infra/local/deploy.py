@@ -128,6 +128,8 @@ def _cdk(local: Local, console: Console, *arguments: str, cwd: Path = ROOT) -> N
             if process.poll() is None:
                 process.terminate()
                 process.wait(timeout=10)
+            if process.stdout:
+                process.stdout.close()
     if code:
         raise Trouble(
             f"cdk {arguments[0]} failed (exit code {code}):\n{_last_words(words)}\n"
