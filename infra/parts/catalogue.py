@@ -78,9 +78,7 @@ EDGES = {
         executions="DescribeExecution",
         memory=1024,
     ),
-    "fulfillment_api": Needs(
-        "What warehouses and stores do", orders=RECORD, lists=True, inventory="UpdateItem", memory=1024
-    ),
+    "fulfillment_api": Needs("What warehouses and stores do", orders=RECORD, lists=True, inventory="UpdateItem", memory=1024),
     "inventory_api": Needs("Stock: counts, changes, availability", keys=True, inventory=RECORD, settings=READ, memory=1024),
     "settings_api": Needs("Locations, channels, methods", keys=True, settings=f"{READ} PutItem UpdateItem"),
     "carrier_webhook": Needs("Signed news from carriers", orders=RECORD, webhooks="carriers"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import compileall
 import hashlib
+import json
 import py_compile
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ from pathlib import Path
 from aws_cdk import AssetHashType
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
+
+from infra.parts import openapi
 
 PYTHON = "3.13"
 RUNTIME = lambda_.Runtime.PYTHON_3_13
@@ -59,6 +62,7 @@ def build(layers: Path, target: Path, *, local: bool) -> LayerFolders:
     oms = target / "oms"
     shutil.rmtree(oms, ignore_errors=True)
     shutil.copytree(layers / "oms" / "python", oms / "python", ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info"))
+    (oms / "python" / "oms" / "api" / "openapi.json").write_text(json.dumps(openapi.document(), separators=(",", ":")))
     _compile(oms, local=local)
     return LayerFolders(oms, _local_note(target) if local else _dependencies(layers / "dependencies" / "requirements.txt", target))
 

@@ -1,0 +1,209 @@
+"""The description of the API, made at synth from the table of routes and the code's own models; query_api serves the file."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from infra.parts.routes import ROUTES, Route
+from oms.carriers.tracking import Tracking
+from oms.fulfillment.work import CollectRequest, NoBody, RejectRequest, ShipRequest
+from oms.inventory.stock import AvailabilityQuery, StockBatch, StockCount
+from oms.money.currencies import EXPONENTS
+from oms.orders.placing import HoldRequest, PlaceOrder, Tender
+from oms.orders.pricing import Totals
+from oms.orders.records import CreditMemo, Hold, Invoice, Note, PaymentEvent
+from oms.payments.news import PaymentNews
+from oms.returns.returns import ReasonRequest, ReceiveRequest, ReturnRequest
+from oms.service.exceptions import CloseRequest, ResolveRequest
+from oms.service.notes import NoteRequest
+from oms.settings import ChannelSettings, LocationSettings, MethodSettings
+
+FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
+_REF = "#/components/schemas/{model}"
+
+# Routes with several actions are described action by action.
+ACTIONS: dict[str, dict[str, type[BaseModel]]] = {
+    "POST /v1/fulfillment-orders/{id}/{action}": {
+        **dict.fromkeys(("accept", "pick", "pack", "ready", "hold", "release", "deliver"), NoBody),
+        "reject": RejectRequest,
+        "ship": ShipRequest,
+        "collect": CollectRequest,
+    },
+    "POST /v1/returns/{id}/{action}": {
+        **dict.fromkeys(("approve", "reject", "cancel", "close"), ReasonRequest),
+        "receive": ReceiveRequest,
+    },
+    "POST /v1/exceptions/{id}/{action}": {"retry": CloseRequest, "resolve": ResolveRequest, "abandon": CloseRequest},
+}
+BODIES: dict[str, type[BaseModel]] = {
+    "POST /v1/orders": PlaceOrder,
+    "POST /v1/orders/{id}/payments": Tender,
+    "POST /v1/orders/{id}/holds": HoldRequest,
+    "POST /v1/orders/{id}/notes": NoteRequest,
+    "POST /v1/orders/{id}/returns": ReturnRequest,
+    "PUT /v1/inventory/{sku}/{location_id}": StockCount,
+    "POST /v1/inventory/batch": StockBatch,
+    "POST /v1/inventory/availability": AvailabilityQuery,
+    "PUT /v1/locations/{id}": LocationSettings,
+    "PUT /v1/channels/{id}": ChannelSettings,
+    "PUT /v1/methods/{id}": MethodSettings,
+    "POST /v1/webhooks/carriers/{carrier}": Tracking,
+    "POST /v1/webhooks/payments/{gateway}": PaymentNews,
+}
+ANSWERS = {
+    "/v1/orders/{id}/returns": "Return",
+    "/v1/orders": "Order",
+    "/v1/returns": "Return",
+    "/v1/fulfillment-orders": "FulfillmentOrder",
+    "/v1/exceptions": "ProcessException",
+    "/v1/invoices": "Invoice",
+    "/v1/credit-memos": "CreditMemo",
+}
+_QUERY = {
+    "GET /v1/orders": ("customer_id", "channel", "order_number", "status", "tracking_number", "from", "to", "limit", "cursor"),
+    "GET /v1/orders/{id}/timeline": ("limit", "cursor"),
+    "GET /v1/orders/{id}/lines": ("limit", "cursor"),
+    "GET /v1/fulfillment-orders": ("location_id", "status", "limit", "cursor"),
+    "GET /v1/returns": ("status", "limit", "cursor"),
+    "GET /v1/exceptions": ("status", "limit", "cursor"),
+}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        for path, body in _operations(route):
+            paths.setdefault(path, {})[route.method.lower()] = _operation(route, path, body)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Order management", "version": "1", "description": "Amounts are whole minor units of the order's currency."},
+        "paths": paths,
+        "components": {
+            "schemas": {**_request_schemas(), **_answer_schemas()},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _operations(route: Route) -> list[tuple[str, type[BaseModel] | None]]:
+    name = f"{route.method} {route.path}"
+    if name in ACTIONS:
+        return [(route.path.replace("{action}", action), body) for action, body in ACTIONS[name].items()]
+    return [(route.path, BODIES.get(name))]
+
+
+def _operation(route: Route, path: str, body: type[BaseModel] | None) -> dict[str, Any]:
+    kind = next((schema for prefix, schema in ANSWERS.items() if route.path.startswith(prefix)), None)
+    good = {"description": "As asked", "content": {"application/json": {"schema": {"$ref": _REF.format(model=kind)} if kind else {}}}}
+    operation: dict[str, Any] = {
+        "operationId": f"{route.method.lower()}_{path.strip('/').replace('/', '_').replace('{', '').replace('}', '').replace('-', '_')}",
+        "summary": _summary(route),
+        "parameters": [_parameter(name, "path") for name in _names(path)]
+        + [_parameter(name, "query") for name in _QUERY.get(f"{route.method} {route.path}", ())],
+        "responses": {"2XX": good, "4XX": _problem()},
+    }
+    if route.method in ("POST", "PUT"):
+        operation["parameters"].append(_parameter("Idempotency-Key", "header"))
+    if body:
+        operation["requestBody"] = {"content": {"application/json": {"schema": {"$ref": _REF.format(model=body.__name__)}}}}
+    if route.scope:
+        operation["security"] = [{"token": [f"oms/{route.scope}"]}]
+    return operation
+
+
+def _problem() -> dict[str, Any]:
+    return {"description": "What is wrong", "content": {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}}}
+
+
+def _names(path: str) -> list[str]:
+    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
+
+
+def _parameter(name: str, place: str) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": place == "path", "schema": {"type": "string"}}
+
+
+def _summary(route: Route) -> str:
+    """The docstring of the handler's function for this route: what the code says of itself."""
+    for pattern, text in _docstrings(route.function):
+        method, path = pattern
+        if method == route.method.lower() and _shape(path) == _shape(route.path):
+            return text
+    return ""
+
+
+@cache
+def _docstrings(function: str) -> list[tuple[tuple[str, str], str]]:
+    found = []
+    for node in ast.walk(ast.parse((FUNCTIONS / function / "handler.py").read_text())):
+        if isinstance(node, ast.FunctionDef):
+            for decorator in node.decorator_list:
+                if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute):
+                    path = ast.literal_eval(decorator.args[0])
+                    found.append(((decorator.func.attr, path), ast.get_docstring(node) or ""))
+    return found
+
+
+def _shape(path: str) -> tuple[str, ...]:
+    """A path by its fixed parts: {id} and <order_id> are the same, and so is <kind> with the kinds it stands for."""
+    parts = ["*" if part[:1] in "{<" else part for part in path.strip("/").split("/")]
+    return tuple("*" if index == 1 and part in ("locations", "channels", "methods") else part for index, part in enumerate(parts))
+
+
+def _request_schemas() -> dict[str, Any]:
+    models = {*BODIES.values(), *(body for actions in ACTIONS.values() for body in actions.values())}
+    kinds: list[type[BaseModel]] = [
+        *sorted(models, key=lambda model: model.__name__),
+        Totals,
+        Invoice,
+        CreditMemo,
+        PaymentEvent,
+        Hold,
+        Note,
+    ]
+    _, schemas = models_json_schema([(model, "validation") for model in kinds], ref_template=_REF)
+    definitions: dict[str, Any] = schemas["$defs"]
+    return definitions
+
+
+def _answer_schemas() -> dict[str, Any]:
+    """Answers that are views of several records; their fields are those of oms.orders.view."""
+    text, number = {"type": "string"}, {"type": "integer"}
+    listed = {"type": "array", "items": {"type": "object"}}
+
+    def ref(name: str, many: bool = False) -> dict[str, Any]:
+        schema = {"$ref": _REF.format(model=name)}
+        return {"type": "array", "items": schema} if many else schema
+
+    texts = ("id", "channel", "order_number", "tax_mode", "placed_at", "status", "payment_status", "money_owed", "fulfillment_status")
+    order = {
+        **dict.fromkeys((*texts, "delivery_status", "return_status"), text),
+        "version": number,
+        "currency": {"type": "string", "enum": sorted(EXPONENTS)},
+        "attention": {"type": "array", "items": text},
+        "totals": ref("Totals"),
+        "placed_totals": ref("Totals"),
+        "payment": {"type": "object", "additionalProperties": number},
+        **dict.fromkeys(("lines", "delivery_groups", "payments", "shipments", "executions"), listed),
+        "fulfillment_orders": ref("FulfillmentOrder", many=True),
+        "invoices": ref("Invoice", many=True),
+        "credit_memos": ref("CreditMemo", many=True),
+        "returns": ref("Return", many=True),
+        "holds": ref("Hold", many=True),
+        "exceptions": ref("ProcessException", many=True),
+        "notes": ref("Note", many=True),
+    }
+    work = {**dict.fromkeys(("id", "order_id", "order_number", "location_id", "ship_by", "type", "status"), text), "lines": listed}
+    coming = {**dict.fromkeys(("id", "order_id", "status", "requested_at"), text), "lines": listed, "receipts": listed}
+    problem = {**dict.fromkeys(("id", "kind", "step", "cause", "hint", "status", "order_id", "opened_at"), text)}
+    details = {"type": text, "title": text, "status": number, "detail": text, "errors": listed}
+    views = {"Order": order, "FulfillmentOrder": work, "Return": coming, "ProcessException": problem, "Problem": details}
+    return {name: {"type": "object", "properties": properties} for name, properties in views.items()}
