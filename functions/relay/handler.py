@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.api.observe import observed
+from oms.api.observe import logger, observed
 from oms.flows.relay import relay
 from oms.orders.records import Entry
 from oms.storage.codec import decode
@@ -18,4 +18,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         image = decode(record["dynamodb"]["NewImage"])
         orders.setdefault(image["pk"], []).append(Entry.model_validate(image))
     parked = relay(orders)
+    if parked:
+        logger.warning("parked", extra={"orders": parked})
     return {"batchItemFailures": [], "parked": parked}

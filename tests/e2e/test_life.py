@@ -112,3 +112,10 @@ def _at_once(stack: Stack, bodies: list[dict[str, Any]]) -> list[Answer]:
 
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(place, bodies))
+
+
+def test_relay_had_to_park_nothing(stack: Stack) -> None:
+    queue = stack.aws.client("sqs").get_queue_attributes(
+        QueueUrl=stack.outputs["ParkedQueueUrl"], AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    )
+    assert set(queue["Attributes"].values()) == {"0"}

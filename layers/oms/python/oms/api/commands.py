@@ -14,6 +14,7 @@ from oms.storage.orders import Cause, Taken, load, update
 
 Act = Callable[[Order], Any]
 View = Callable[[Order, Any], dict[str, Any]]
+_ATTEMPTS = 3
 
 
 def command(app: APIGatewayHttpResolver, order_id: str, act: Act, view: View, *, status: int = 200) -> Response[str]:
@@ -26,15 +27,20 @@ def command(app: APIGatewayHttpResolver, order_id: str, act: Act, view: View, *,
         order.expect(header(app, "if-match"))
         result[0] = act(order)
 
-    earlier = request.earlier()
-    if earlier is None:
+    key = lambda: request.record(status=status, subject=str(result[0] or ""))  # noqa: E731
+    cause = Cause(f"client:{client_of(app)}", request.key or route, key)
+    for attempt in range(_ATTEMPTS):
+        earlier = request.earlier()
+        if earlier is not None:
+            break
         try:
-            key = lambda: request.record(status=status, subject=str(result[0] or ""))  # noqa: E731
-            order = update(order_id, run, Cause(f"client:{client_of(app)}", request.key or route, key))
-            return reply(status, view(order, result[0]), version=order.summary.version)
-        except Taken as error:
-            earlier = request.earlier()
-            if earlier is None:
-                raise error
+            order = update(order_id, run, cause)
+        except Taken:
+            # This key was used at the same moment, or a name the command claims was taken while it ran: look again.
+            if attempt == _ATTEMPTS - 1:
+                raise
+            continue
+        return reply(status, view(order, result[0]), version=order.summary.version)
+    assert earlier is not None
     order = load(order_id)
     return reply(int(earlier["status"]), view(order, earlier.get("subject")), version=order.summary.version, replayed=True)

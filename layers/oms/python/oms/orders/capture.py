@@ -244,6 +244,10 @@ def _decline(order: Order) -> None:
         for place, quantity in state.pins.items():
             order.stock.append(StockChange(line.sku, place, reserve=-quantity))
         state.pins, state.backordered = {}, 0
+    for payment in order.payments.values():
+        # A tender behind the declined one was never asked, and nothing may ask for it later: another card pays the whole.
+        payment.token = None
+        payment.events = [event for event in payment.events if event.reference or event.state != "requested"]
     order.claims.append(Claim(number_key(order.placed.channel, order.placed.order_number), {"order_id": order.id}, release=True))
     order.summary.status = "declined"
     order.summary.answer = order.summary.answer or 402

@@ -183,10 +183,11 @@ def store_wait(order_id: str, wait: Wait) -> bool:
 
 def advance(order_id: str, relayed: Relayed) -> None:
     """Note what the relay has done for the order; never backwards."""
-    item = encode(pruned({"pk": order_id, "sk": "state#relayed", **relayed.model_dump()}))
+    key = encode({"pk": order_id, "sk": "state#relayed"})
+    values = encode({":published": relayed.published, ":resumed": relayed.resumed})
     condition = "attribute_not_exists(pk) OR published <= :published"
     try:
-        write([Write(environment().orders_table, item, condition, encode({":published": relayed.published}))])
+        write([Write(environment().orders_table, key, condition, values, "SET published = :published, resumed = :resumed")])
     except Cancelled:
         return
 
