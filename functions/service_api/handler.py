@@ -11,6 +11,7 @@ from oms.api.commands import command
 from oms.api.http import client_of, create_api, json_body, parsed
 from oms.api.observe import observed
 from oms.errors import NotFound
+from oms.fulfillment.work import follow_holds
 from oms.ids import order_of
 from oms.orders import holds
 from oms.orders.order import Order
@@ -32,6 +33,7 @@ def post_hold(order_id: str) -> Response[str]:
     def hold(order: Order) -> None:
         order.must_be_live()
         holds.place_hold(order, request)
+        follow_holds(order)
 
     return command(app, order_id, hold, _order, status=201)
 
@@ -39,7 +41,12 @@ def post_hold(order_id: str) -> Response[str]:
 @app.delete("/v1/orders/<order_id>/holds/<hold_id>")
 def delete_hold(order_id: str, hold_id: str) -> Response[str]:
     """Release one hold."""
-    return command(app, order_id, lambda order: holds.release_hold(order, hold_id), _order)
+
+    def release(order: Order) -> None:
+        holds.release_hold(order, hold_id)
+        follow_holds(order)
+
+    return command(app, order_id, release, _order)
 
 
 @app.post("/v1/orders/<order_id>/notes")

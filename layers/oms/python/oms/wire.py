@@ -42,14 +42,28 @@ def _moment(text: str) -> str:
     return text
 
 
-def _small(value: dict[str, Any]) -> dict[str, Any]:
+def _metadata(value: dict[str, Any]) -> dict[str, Any]:
     if len(repr(value)) > 4000:
         raise ValueError("at most 4000 characters of metadata")
+    if not _storable(value, depth=10):
+        raise ValueError("names that are not empty, numbers of at most 30 digits, at most 10 levels")
     return value
+
+
+def _storable(value: Any, depth: int) -> bool:
+    """Whether DynamoDB takes it: it limits numbers, names and depth more than JSON does."""
+    if isinstance(value, dict):
+        return depth > 0 and all(name and _storable(item, depth - 1) for name, item in value.items())
+    if isinstance(value, list):
+        return depth > 0 and all(_storable(item, depth - 1) for item in value)
+    if isinstance(value, float):
+        return value == 0 or 1e-30 < abs(value) < 1e30
+    return not isinstance(value, int) or abs(value) < 10**30
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\s#/]+$")]
+Number = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f#]*$", strip_whitespace=True)]
 Text = Annotated[str, StringConstraints(max_length=500)]
 Quantity = Annotated[int, Strict(), Field(ge=1, le=MAX_QUANTITY)]
 Count = Annotated[int, Strict(), Field(ge=0, le=10**9)]
@@ -58,7 +72,7 @@ SignedAmount = Annotated[int, Strict(), Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 Rate = Annotated[str, AfterValidator(_rate)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Moment = Annotated[str, AfterValidator(_moment)]
-Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
+Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 
 
 def pointer(path: tuple[str | int, ...]) -> str:

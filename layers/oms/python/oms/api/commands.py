@@ -9,12 +9,12 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from oms.api.http import asked, client_of, header, reply
+from oms.errors import Conflict
 from oms.orders.order import Order
 from oms.storage.orders import Cause, Taken, load, update
 
 Act = Callable[[Order], Any]
 View = Callable[[Order, Any], dict[str, Any]]
-_ATTEMPTS = 3
 
 
 def command(app: APIGatewayHttpResolver, order_id: str, act: Act, view: View, *, status: int = 200) -> Response[str]:
@@ -29,18 +29,15 @@ def command(app: APIGatewayHttpResolver, order_id: str, act: Act, view: View, *,
 
     key = lambda: request.record(status=status, subject=str(result[0] or ""))  # noqa: E731
     cause = Cause(f"client:{client_of(app)}", request.key or route, key)
-    for attempt in range(_ATTEMPTS):
-        earlier = request.earlier()
-        if earlier is not None:
-            break
+    earlier = request.earlier()
+    if earlier is None:
         try:
             order = update(order_id, run, cause)
-        except Taken:
-            # This key was used at the same moment, or a name the command claims was taken while it ran: look again.
-            if attempt == _ATTEMPTS - 1:
-                raise
-            continue
-        return reply(status, view(order, result[0]), version=order.summary.version)
-    assert earlier is not None
+            return reply(status, view(order, result[0]), version=order.summary.version)
+        except Taken as error:
+            # The same key was used at the same moment, or a name that the command claims stays taken.
+            earlier = request.earlier()
+            if earlier is None:
+                raise Conflict(f"'{error.detail}' belongs to another record", kind="name-taken") from error
     order = load(order_id)
     return reply(int(earlier["status"]), view(order, earlier.get("subject")), version=order.summary.version, replayed=True)

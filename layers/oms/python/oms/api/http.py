@@ -68,12 +68,17 @@ def json_body(app: APIGatewayHttpResolver, *, required: bool = True) -> Any:
     if not raw and not required:
         return {}
     try:
-        body = json.loads(raw)
-    except ValueError:
+        body = json.loads(raw, parse_constant=_no_constant)
+        json.dumps(body, ensure_ascii=False).encode()  # half of a surrogate pair is JSON, but no text
+    except (ValueError, RecursionError):
         raise Invalid("the body is not JSON", kind="malformed", status=400, errors=[Fault("send a JSON object", "")]) from None
     if not isinstance(body, dict):
         raise Invalid("the body is not a JSON object", kind="malformed", status=400, errors=[Fault("send a JSON object", "")])
     return body
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
 
 
 def parsed(body: Any, kind: type[T]) -> T:

@@ -11,7 +11,7 @@ from oms.errors import invalid
 from oms.fulfillment.work import arrive
 from oms.orders.order import Order
 from oms.orders.records import Shipment
-from oms.wire import Key, Moment, Wire, faults_of
+from oms.wire import Moment, Name, Number, Wire, faults_of
 
 Status = Literal["pre_transit", "in_transit", "out_for_delivery", "delivered", "failure", "return_to_sender"]
 
@@ -22,8 +22,8 @@ _FINAL = ("delivered", "return_to_sender")
 class Tracking(Wire):
     """News of one parcel, the same for all carriers."""
 
-    tracking_number: Key
-    carrier: Key | None = None
+    tracking_number: Number
+    carrier: Name | None = None
     status: Status
     occurred_at: Moment
 

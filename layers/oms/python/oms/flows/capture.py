@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from oms.clock import stamp
-from oms.errors import Conflict, Invalid
+from oms.errors import Conflict, Invalid, Retryable
 from oms.flows.gateways import GATEWAYS
 from oms.flows.idempotency import Request
 from oms.orders.capture import authorize, conclude_capture, number_key, reserve_skus, retry_declined, take, take_lease
@@ -86,9 +86,14 @@ def capture_step(order_id: str, execution: str) -> dict[str, Any]:
 
 
 def _finish(order: Order, actor: str) -> Placed:
-    """Ask the gateways and record what they say."""
-    answers = authorize(order, GATEWAYS)
+    """Ask the gateways and record what they say. A gateway that cannot be reached leaves the order to be captured by the next try."""
     cause = Cause(actor, "capture")
+    try:
+        answers = authorize(order, GATEWAYS)
+    except Retryable:
+        order.summary.lease = None
+        commit(order, cause)
+        raise
     conclude_capture(order, answers)
     try:
         commit(order, cause)

@@ -14,11 +14,13 @@ from botocore.exceptions import ClientError
 from oms.clock import later, stamp
 from oms.flows.relay import execution_arn, relay_order, start
 from oms.flows.waiting import resume
+from oms.fulfillment.work import follow_holds
 from oms.ids import order_of
 from oms.machines.executions import Execution, needed
 from oms.machines.outcomes import go, outcome
+from oms.orders.holds import release_hold
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder, Return, Summary
+from oms.orders.records import FulfillmentOrder, Hold, Return, Summary
 from oms.storage.clients import client
 from oms.storage.environment import environment
 from oms.storage.inventory import stock_of
@@ -89,6 +91,8 @@ def _repair(order_id: str, cutoff: str, report: Report) -> None:
         relay_order(order_id, [])
         report.published += 1
         order = load(order_id)
+    if any(_expired(hold, order.now) for hold in order.summary.holds):
+        order = update(order_id, _release_expired, Cause("reconcile", "hold expired"))
     for execution in needed(order):
         _ensure_running(order, execution, report)
     for wait in order.waits.values():
@@ -96,6 +100,17 @@ def _repair(order_id: str, cutoff: str, report: Report) -> None:
         if how and resume(wait, how):
             report.resumed += 1
     _grant(order, report)
+
+
+def _expired(hold: Hold, now: str) -> bool:
+    return not hold.released_at and hold.expires_at is not None and hold.expires_at <= now
+
+
+def _release_expired(order: Order) -> None:
+    for hold in order.summary.holds:
+        if _expired(hold, order.now):
+            release_hold(order, hold.id)
+    follow_holds(order)
 
 
 def _ensure_running(order: Order, execution: Execution, report: Report) -> None:

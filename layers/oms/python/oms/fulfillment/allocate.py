@@ -110,6 +110,7 @@ def _hand_out(order: Order, group_id: str, place: str, lines: dict[str, int], se
         type=location.type if group.type == "ship" else group.type,
         status="on_hold" if held else "released",
         held_from="released" if held else None,
+        held_by="order" if held else None,
         ship_by=later(order.now, hours=location.processing_hours),
         assume_delivered_after_days=None if method.delivery_confirmation == "carrier" else method.assume_delivered_after_days,
         lines={line_id: FulfillmentLine(quantity=quantity) for line_id, quantity in lines.items()},

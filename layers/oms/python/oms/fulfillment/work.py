@@ -9,7 +9,7 @@ from oms.money.units import lowest, minus, union
 from oms.orders.order import Claim, Order, StockChange
 from oms.orders.quantities import open_units
 from oms.orders.records import FulfillmentOrder, Shipment
-from oms.wire import Key, Name, Quantity, Text, Wire
+from oms.wire import Key, Name, Number, Quantity, Text, Wire
 
 OPEN = ("released", "accepted", "picking", "packed", "ready_for_pickup", "partially_shipped")
 """Statuses in which the location has work to do."""
@@ -40,9 +40,9 @@ class PackageLine(Wire):
 class Package(Wire):
     """One parcel. A reference counts once per fulfillment order."""
 
-    reference: Key | None = None
-    carrier: Key | None = None
-    tracking_number: Key | None = None
+    reference: Number | None = None
+    carrier: Name | None = None
+    tracking_number: Number | None = None
     tracking_url: Text | None = None
     lines: list[PackageLine] = Field(min_length=1, max_length=200)
 
@@ -99,12 +99,26 @@ def advance(order: Order, fo: FulfillmentOrder, action: str) -> None:
         return
     check(fo, action)
     if action == "hold":
-        fo.held_from = fo.status
+        fo.held_from, fo.held_by = fo.status, "location"
     if action == "release":
-        target, fo.held_from = fo.held_from or "released", None
+        if fo.held_by == "order":
+            raise Conflict(f"{fo.id} is held by holds of its order; release those")
+        target, fo.held_from, fo.held_by = fo.held_from or "released", None, None
     fo.status = target or fo.status
     verbs = {"accept": "accepted", "pick": "picking", "pack": "packed", "ready": "ready_for_pickup", "hold": "held", "release": "released"}
     order.record(f"fulfillment_order.{verbs[action]}", fulfillment_order_id=fo.id)
+
+
+def follow_holds(order: Order) -> None:
+    """A hold of the order that blocks shipping holds its released work; when the last one goes, the work goes on where it was."""
+    held = order.open_holds("ship")
+    for fo in order.fulfillment_orders.values():
+        if held and fo.status in OPEN:
+            fo.held_from, fo.held_by, fo.status = fo.status, "order", "on_hold"
+            order.record("fulfillment_order.held", fulfillment_order_id=fo.id)
+        elif not held and fo.held_by == "order":
+            fo.status, fo.held_from, fo.held_by = fo.held_from or "released", None, None
+            order.record("fulfillment_order.released", fulfillment_order_id=fo.id)
 
 
 def ship(order: Order, fo: FulfillmentOrder, request: ShipRequest, tracked: dict[str, Claim]) -> None:
@@ -116,6 +130,7 @@ def ship(order: Order, fo: FulfillmentOrder, request: ShipRequest, tracked: dict
     new = [package for package in request.packages if _reference(package) is None or _reference(package) not in known]
     if not request.packages and not request.short:
         raise invalid(Fault("name at least one package, or what is short", "/packages"))
+    _check_names(request.packages)
     if not new and not request.short:
         return
     check(fo, "ship")
@@ -190,6 +205,15 @@ def tracking_key(number: str) -> str:
 
 def _reference(package: Package) -> str | None:
     return package.reference or package.tracking_number
+
+
+def _check_names(packages: list[Package]) -> None:
+    """A reference, and a tracking number, names one package of a request."""
+    for field in ("reference", "tracking_number"):
+        names = [getattr(package, field) for package in packages]
+        twice = [index for index, name in enumerate(names) if name is not None and name in names[:index]]
+        if twice:
+            raise invalid(*(Fault("another package of this request has it too", f"/packages/{index}/{field}") for index in twice))
 
 
 def _check_quantities(fo: FulfillmentOrder, packages: list[Package], short: list[ShortLine] | list[PackageLine]) -> None:

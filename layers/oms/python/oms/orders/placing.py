@@ -10,19 +10,19 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from oms.errors import Fault, invalid
-from oms.wire import Amount, Currency, Key, Metadata, Moment, Name, Quantity, Rate, SignedAmount, Text, Wire, faults_of
+from oms.wire import Amount, Currency, Key, Metadata, Moment, Name, Number, Quantity, Rate, SignedAmount, Text, Wire, faults_of
 
 
 class Customer(Wire):
     """Who ordered. Everything but `id` and `account_id` is personal data."""
 
-    id: Key
+    id: Number
     email: Name | None = None
     name: Name | None = None
     phone: Name | None = None
     locale: Key | None = None
-    account_id: Key | None = None
-    vat_id: Key | None = None
+    account_id: Number | None = None
+    vat_id: Name | None = None
 
 
 class Address(Wire):
@@ -153,7 +153,7 @@ class PlaceOrder(Wire):
     """An order as a channel sends it (contract: Orders)."""
 
     channel: Key
-    order_number: Key
+    order_number: Number
     business_model: Literal["b2c", "b2b"] = "b2c"
     currency: Currency
     tax_mode: Literal["net", "gross"]

@@ -187,6 +187,7 @@ class FulfillmentOrder(Record):
     type: str = "warehouse"
     status: str = "released"
     held_from: str | None = None
+    held_by: str | None = None
     ship_by: str = ""
     assume_delivered_after_days: int | None = None
     lines: dict[str, FulfillmentLine]

@@ -22,7 +22,7 @@ def ask(gateway: Gateway, payment: Payment, kind: str, key: str, amount: int, cu
 
 def conclude(payment: Payment, kind: str, key: str, outcome: Outcome) -> bool:
     """Put the gateway's answer in place of the intent; True if that is news."""
-    if kind == "authorization" and outcome.state == "succeeded":
+    if kind == "authorization" and outcome.state != "requested":
         payment.expires_at, payment.token = outcome.expires_at, None
     event = PaymentEvent(
         kind=kind,

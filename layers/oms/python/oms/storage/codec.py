@@ -1,4 +1,4 @@
-"""Python values to DynamoDB attributes and back. Whole numbers stay whole; what equals "nothing" (None, "", 0, False, empty) is not stored.
+"""Python values to DynamoDB attributes and back. Whole numbers stay whole.
 
 boto3's own serializer turns every number into a Decimal; amounts here are ints on both sides.
 """
@@ -37,15 +37,6 @@ def value(attribute_: Attribute) -> Any:
     if kind == "L":
         return [value(item) for item in content]
     return None if kind == "NULL" else content
-
-
-def pruned(value_: Any) -> Any:
-    """The value without anything that equals nothing; elements of lists keep their place."""
-    if isinstance(value_, dict):
-        return {key: small for key, item in value_.items() if (small := pruned(item))}
-    if isinstance(value_, list | tuple):
-        return [pruned(item) for item in value_]
-    return value_
 
 
 def encode(fields: dict[str, Any]) -> Attribute:

@@ -36,7 +36,7 @@ from oms.orders.records import (
     Wait,
 )
 from oms.orders.statuses import order_status
-from oms.storage.codec import encode, pruned
+from oms.storage.codec import encode
 from oms.storage.environment import environment
 from oms.storage.table import Cancelled, Lost, Write, get, query, write
 
@@ -141,14 +141,17 @@ def commit(order: Order, cause: Cause) -> None:
 
 
 def update(order_id: str, command: Callable[[Order], Any], cause: Cause) -> Order:
-    """Load, run the command, commit; again from the start when somebody else was first. The command must not do anything else."""
+    """Load, run the command, commit; again from the start when somebody else was first. The command must not do anything else.
+
+    Taken is raised at once for an idempotency key, and for another name when it stays taken."""
     for attempt in range(_ATTEMPTS):
         order = load(order_id)
         command(order)
         try:
             commit(order, cause)
-        except (Lost, StockShort):
-            if attempt == _ATTEMPTS - 1:
+        except (Lost, StockShort, Taken) as error:
+            used_key = isinstance(error, Taken) and error.detail.startswith("key#")
+            if used_key or attempt == _ATTEMPTS - 1:
                 raise
             time.sleep(random.uniform(0, 0.02 * 2**attempt))
             continue
@@ -172,7 +175,7 @@ def keep_for_later(name: str, known: dict[str, Any] | None, data: dict[str, Any]
 
 def store_wait(order_id: str, wait: Wait) -> bool:
     """Keep a task token unless a newer one is kept already (entered time, then retry count). False if it was too late."""
-    item = encode(pruned({"pk": order_id, "sk": f"state#wait#{wait.id}", **wait.model_dump(), "v": 1}))
+    item = encode({"pk": order_id, "sk": f"state#wait#{wait.id}", **wait.model_dump(), "v": 1})
     condition = "attribute_not_exists(pk) OR entered <= :entered"
     try:
         write([Write(environment().orders_table, item, condition, encode({":entered": wait.entered}))])
@@ -232,8 +235,8 @@ def _records(order: Order) -> Iterator[tuple[str, Record]]:
 
 
 def _fields(record: Record) -> dict[str, Any]:
-    fields: dict[str, Any] = pruned(record.model_dump(exclude={"v"}))
-    return fields
+    """What is stored of a record: all that differs from its defaults (what callers put into metadata stays as it is)."""
+    return record.model_dump(exclude={"v"}, exclude_defaults=True)
 
 
 def _put(table: str, order: Order, sk: str, record: Record) -> Write:
@@ -307,7 +310,7 @@ def _claim(table: str, key: str, data: dict[str, Any], seen: int, release: bool)
 
 
 def _entry(table: str, order_id: str, entry: Entry) -> Write:
-    item = {"pk": order_id, "sk": _timeline_sk(entry.sequence), **pruned(entry.model_dump())}
+    item = {"pk": order_id, "sk": _timeline_sk(entry.sequence), **entry.model_dump()}
     return Write(table, encode(item), "attribute_not_exists(pk)")
 
 
