@@ -131,7 +131,10 @@ def _order(order: Order, _: Any) -> dict[str, Any]:
 
 
 def _return(order: Order, return_id: str) -> dict[str, Any]:
-    return return_view(order, returns.find(order, return_id))
+    """The return, and with it what every service call answers: the change and the order."""
+    ret = returns.find(order, return_id)
+    change = {"id": ret.id, "kind": "return", "status": returns.change_status(ret)}
+    return {**return_view(order, ret), "change": change, "order": _order(order, None)}
 
 
 @observed

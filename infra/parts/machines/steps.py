@@ -101,7 +101,7 @@ class Steps:
             "raise_exception",
             f"{step} needs a person: retry, resolve or abandon the exception",
             LONGEST_WAIT_DAYS,
-            {"failed_step": step, "error": sfn.JsonPath.object_at("$.error")},
+            {"failed_step": step, "error": sfn.JsonPath.object_at("$.error"), "execution_arn": sfn.JsonPath.execution_id},
         )
         task.add_catch(self._abandoned, errors=["States.ALL"], result_path="$.error")
         task.next(self._next)

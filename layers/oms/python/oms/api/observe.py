@@ -11,8 +11,9 @@ from functools import wraps
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
 
-from oms.errors import Refused
+from oms.errors import Refused, Retryable
 from oms.storage.table import meter
 
 logger = Logger()
@@ -35,14 +36,25 @@ def observed(handler: Handler) -> Handler:
         except Refused as error:
             result = error.kind
             raise
-        except Exception:
+        except Exception as error:
             logger.exception("failed", extra=ids)
+            if _passes_by_itself(error):
+                # Step Functions selects by the exact class name: every error that is worth another try is named Retryable.
+                raise Retryable(f"{type(error).__name__}: {error}") from error
             raise
         finally:
             cost = {"write_units": meter.write_units, "read_units": meter.read_units}
             logger.info("invoked", extra={**ids, **cost, "result": result, "ms": round((time.perf_counter() - begun) * 1000, 1)})
 
     return run
+
+
+def _passes_by_itself(error: Exception) -> bool:
+    """Lost races, and AWS being slow, throttling or out of order."""
+    if isinstance(error, ClientError):
+        answer = error.response
+        return answer["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500 or "Throttl" in answer["Error"]["Code"]
+    return isinstance(error, Retryable | BotoCoreError)
 
 
 def correlation(event: dict[str, Any]) -> dict[str, Any]:

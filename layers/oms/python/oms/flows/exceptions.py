@@ -21,7 +21,7 @@ def raise_exception(event: dict[str, Any]) -> str:
 
     def open_(order: Order) -> None:
         name, cause = str(error.get("Error", "Unknown")), _message(error.get("Cause", ""))
-        problem = open_exception(order, subject, event["failed_step"], name, cause, event["execution"], event["entered"])
+        problem = open_exception(order, subject, event["failed_step"], name, cause, event["execution_arn"], event["entered"])
         opened.append(problem.id)
 
     update(order_id, open_, Cause("raise_exception", event["execution"]))

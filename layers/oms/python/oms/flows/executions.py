@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from oms.flows.relay import execution_arn
-from oms.machines.executions import Execution, fulfillment_execution, order_execution, return_execution
+from oms.machines.executions import Execution, console_url, fulfillment_execution, order_execution, return_execution
 from oms.orders.order import Order
 from oms.storage.clients import client
 
@@ -28,12 +28,11 @@ def _shown(execution: Execution) -> dict[str, Any] | None:
         if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
             return None
         raise
-    region = arn.split(":")[3]
     return {
         "machine": execution.machine,
         "name": execution.name,
         "run": execution.run,
         "arn": arn,
         "status": found["status"],
-        "console_url": f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{arn}",
+        "console_url": console_url(arn),
     }

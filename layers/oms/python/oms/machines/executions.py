@@ -72,6 +72,12 @@ def started_by(order: Order, fact_type: str, data: dict[str, Any]) -> Execution 
     return None
 
 
+def console_url(execution_arn: str) -> str:
+    """Where an operator sees the execution."""
+    region = execution_arn.split(":")[3]
+    return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{execution_arn}"
+
+
 def _execution(order: Order, machine: Machine, record_id: str, run: int, **more: Any) -> Execution:
     ids = {"fulfillment": {"fulfillment_order_id": record_id}, "return": {"return_id": record_id}}.get(machine, {})
     return Execution(

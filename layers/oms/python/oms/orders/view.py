@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from oms.machines.executions import console_url
 from oms.money.shares import Share
 from oms.money.units import count
 from oms.orders import quantities, statuses
@@ -144,7 +145,8 @@ def exception_view(order: Order, exception_id: str) -> dict[str, Any]:
     problem = order.exceptions[exception_id]
     about = {"fulfillment_order_id": problem.subject} if problem.subject.startswith("fo_") else {}
     about |= {"return_id": problem.subject} if problem.subject.startswith("ret_") else {}
-    return {**problem.model_dump(exclude={"v", "subject"}, exclude_none=True), "order_id": order.id, **about}
+    execution = {"arn": problem.execution, "console_url": console_url(problem.execution)}
+    return {**problem.model_dump(exclude={"v", "subject"}, exclude_none=True), "order_id": order.id, **about, "execution": execution}
 
 
 def shipment_view(shipment: Shipment) -> dict[str, Any]:
@@ -183,6 +185,8 @@ def _line(order: Order, line: PlacedLine) -> dict[str, Any]:
         "id": line.id,
         "sku": line.sku,
         "name": line.name,
+        "quantity": line.quantity,
+        "unit_price": line.unit_price,
         "delivery_group": line.delivery_group,
         "status": quantities.line_status(state),
         "quantities": {

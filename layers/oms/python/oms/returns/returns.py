@@ -200,6 +200,11 @@ def settle(order: Order, ret: Return, memo: CreditMemo) -> None:
     order.record("return.settled", return_id=ret.id, lines={row["line_id"]: row["quantity"] for row in memo.lines})
 
 
+def change_status(ret: Return) -> str:
+    """A return as a change to the order: pending until it is settled or over."""
+    return {"settled": "done", "rejected": "refused", "cancelled": "refused", "expired": "refused"}.get(ret.status, "pending")
+
+
 def confirmed(order: Order, line: PlacedLine, settings: Settings) -> bool:
     """Whether somebody confirms delivery of this line's group."""
     group = next(group for group in order.placed.delivery_groups if group.id == line.delivery_group)
