@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from pydantic import ValidationError
 
+from oms.api.observe import logger, passes_by_itself
 from oms.errors import Fault, InProgress, Invalid, OmsError, Refused, Retryable
 from oms.flows.idempotency import Request, digest_of
 from oms.wire import Wire, faults_of
@@ -29,6 +30,13 @@ def create_api() -> APIGatewayHttpResolver:
         event = app.current_event
         return problem(OmsError(f"there is no {event.http_method} {event.path}", kind="not-found", status=404))
 
+    def unexpected(error: Exception) -> Response[str]:
+        logger.exception("failed", extra={"route": app.current_event.get("routeKey")})
+        if passes_by_itself(error):
+            return problem(Retryable("a part of the system does not answer; try again"))
+        return problem(OmsError("an unexpected error; it is in the log under this request's id", kind="internal"))
+
+    app.exception_handler(Exception)(unexpected)
     app.exception_handler(OmsError)(problem)
     app.not_found(missing)
     return app

@@ -38,7 +38,7 @@ def observed(handler: Handler) -> Handler:
             raise
         except Exception as error:
             logger.exception("failed", extra=ids)
-            if _passes_by_itself(error):
+            if passes_by_itself(error):
                 # Step Functions selects by the exact class name: every error that is worth another try is named Retryable.
                 raise Retryable(f"{type(error).__name__}: {error}") from error
             raise
@@ -49,7 +49,7 @@ def observed(handler: Handler) -> Handler:
     return run
 
 
-def _passes_by_itself(error: Exception) -> bool:
+def passes_by_itself(error: Exception) -> bool:
     """Lost races, and AWS being slow, throttling or out of order."""
     if isinstance(error, ClientError):
         answer = error.response
