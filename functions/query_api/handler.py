@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
 import oms.api
-from oms.api.http import after_cursor, create_api, cursor_of, page_size, reply
+from oms.api.http import after_cursor, after_number, create_api, cursor_of, page_size, reply
 from oms.api.observe import observed
 from oms.errors import Fault, NotFound, invalid
 from oms.flows.executions import executions_of
@@ -60,7 +60,7 @@ def get_order(order_id: str) -> Response[str]:
 def get_lines(order_id: str) -> Response[str]:
     """The order's lines, page by page."""
     order, limit = load(order_id), page_size(app, most=200, default=200)
-    begin = int(after_cursor(app) or 0)
+    begin = after_number(app)
     page = line_views(order)[begin : begin + limit]
     more = cursor_of({"at": str(begin + limit)}) if begin + limit < len(order.placed.lines) else None
     return reply(200, {"data": page, "next_cursor": more}, version=order.summary.version)
@@ -70,7 +70,7 @@ def get_lines(order_id: str) -> Response[str]:
 def get_timeline(order_id: str) -> Response[str]:
     """What happened to the order, oldest first."""
     order, limit = load(order_id), page_size(app, most=200, default=100)
-    after = int(after_cursor(app) or 0)
+    after = after_number(app)
     events = [event for entry in timeline(order_id, after, limit) for event in events_of(order, entry)]
     shown = [{name: event[name] for name in ("sequence", "id", "type", "at", "actor", "cause", "data")} for event in events]
     last = shown[-1]["sequence"] if shown else after

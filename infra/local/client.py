@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import http.client
 import json
 import time
@@ -15,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from infra.local.trouble import Trouble
+from oms.api.signatures import sign
 
 _TOKEN_SECONDS = 45 * 60  # tokens live an hour
 _TIMEOUT_SECONDS = 60.0
@@ -122,13 +120,8 @@ class Api:
 def signed(payload: bytes, secret: str, *, message: str | None = None, at: int | None = None) -> dict[str, str]:
     """The three Standard Webhooks headers for `payload`; `at` in seconds since 1970 (now), `message` the event's id (a new one)."""
     message, moment = message or f"msg_{uuid.uuid4().hex}", int(time.time()) if at is None else at
-    key = base64.b64decode(secret.split(maxsplit=1)[0].removeprefix("whsec_"))
-    digest = hmac.new(key, f"{message}.{moment}.".encode() + payload, hashlib.sha256).digest()
-    return {
-        "webhook-id": message,
-        "webhook-timestamp": str(moment),
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
-    }
+    signature = sign(secret.split(maxsplit=1)[0], message, moment, payload)
+    return {"webhook-id": message, "webhook-timestamp": str(moment), "webhook-signature": signature}
 
 
 def problem(body: Any) -> str:

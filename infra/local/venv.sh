@@ -11,7 +11,7 @@ for candidate in ${1:-python3 python3.13 python3.14 python3.12 python3.11 python
     fi
 done
 if [ -z "$python" ]; then
-    found=$("${1:-python3}" --version 2>&1 || true)
+    found=$("${1:-python3}" --version 2>&1 | head -n 1)
     echo "Python 3.11 or later with its venv module is needed; ${1:-python3} is: ${found:-missing}." >&2
     echo "Install one (Debian, Ubuntu: apt install python3.12-venv; macOS: brew install python@3.13) or name it: make PYTHON=/path/to/python3.12" >&2
     exit 2

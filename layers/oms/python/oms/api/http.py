@@ -124,7 +124,7 @@ def asked(app: APIGatewayHttpResolver, digest: str | None = None) -> Request:
 def page_size(app: APIGatewayHttpResolver, most: int = 100, default: int = 25) -> int:
     """`limit` from the query; Invalid unless it is 1 to `most`."""
     text = (app.current_event.query_string_parameters or {}).get("limit", str(default))
-    if not text.isdigit() or not 1 <= int(text) <= most:
+    if not text.isdecimal() or not 1 <= int(text) <= most:
         raise Invalid("1 fault", errors=[Fault(f"limit is a number from 1 to {most}", "/limit")])
     return int(text)
 
@@ -138,6 +138,18 @@ def after_cursor(app: APIGatewayHttpResolver) -> str:
     """The place that the query's `cursor` names; Invalid when it is none of ours."""
     text = (app.current_event.query_string_parameters or {}).get("cursor", "")
     try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
     except ValueError:
-        raise Invalid("1 fault", errors=[Fault("not a cursor of this list; start again without it", "/cursor")]) from None
+        raise _no_cursor() from None
+
+
+def after_number(app: APIGatewayHttpResolver) -> int:
+    """The position that the query's `cursor` names, 0 without one; Invalid when it is the cursor of another list."""
+    text = after_cursor(app) or "0"
+    if not text.isdecimal():
+        raise _no_cursor()
+    return int(text)
+
+
+def _no_cursor() -> Invalid:
+    return Invalid("1 fault", errors=[Fault("not a cursor of this list; start again without it", "/cursor")])

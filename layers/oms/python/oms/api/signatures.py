@@ -22,7 +22,7 @@ def verify(secrets: str, headers: Mapping[str, str], body: bytes, *, now: float 
     """The message id, when one of the blank-separated secrets signed this body. Unsigned otherwise, never saying which part was wrong."""
     keys = [key for text in secrets.split() if (key := _key(text))]
     message_id, sent_at, signatures = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
-    if not keys or not message_id or not signatures or not sent_at.isdigit():
+    if not keys or not message_id or not signatures or not sent_at.isdecimal():
         raise _unsigned()
     if abs((now if now is not None else time.time()) - int(sent_at)) > TOLERANCE_SECONDS:
         raise _unsigned()

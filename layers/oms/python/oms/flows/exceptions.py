@@ -20,7 +20,7 @@ def raise_exception(event: dict[str, Any]) -> str:
     opened: list[str] = []
 
     def open_(order: Order) -> None:
-        name, cause = str(error.get("Error", "Unknown")), _message(error.get("Cause", ""))
+        name, cause = str(error.get("Error") or "Unknown"), _message(str(error.get("Cause") or ""))
         problem = open_exception(order, subject, event["failed_step"], name, cause, event["execution_arn"], event["entered"])
         opened.append(problem.id)
 

@@ -28,6 +28,7 @@ ACTIONS: dict[str, tuple[tuple[str, ...], str | None]] = {
     "expire": ((*OPEN, "on_hold"), None),
 }
 """Action: the statuses it is allowed in, and the status it leads to (None: it depends)."""
+_VERBS = {"accept": "accepted", "pick": "picking", "pack": "packed", "ready": "ready_for_pickup", "hold": "held", "release": "released"}
 
 
 class PackageLine(Wire):
@@ -84,9 +85,7 @@ REQUESTS: dict[str, type[Wire]] = {"ship": ShipRequest, "reject": RejectRequest,
 
 
 def check(fo: FulfillmentOrder, action: str) -> None:
-    """Conflict unless the action is allowed in the present status; NotFound for an action that does not exist."""
-    if action not in ACTIONS:
-        raise NotFound(f"a fulfillment order has no action '{action}'; it has {', '.join(sorted(set(ACTIONS) - {'expire'}))}")
+    """Conflict unless the action is allowed in the present status."""
     allowed, _ = ACTIONS[action]
     if fo.status not in allowed:
         raise Conflict(f"{fo.id} is {fo.status}; {action} is possible when it is {' or '.join(allowed)}")
@@ -94,6 +93,8 @@ def check(fo: FulfillmentOrder, action: str) -> None:
 
 def advance(order: Order, fo: FulfillmentOrder, action: str) -> None:
     """The actions that only move the status. Repeating the last one changes nothing."""
+    if action not in _VERBS:
+        raise _no_action(action)
     _, target = ACTIONS[action]
     if fo.status == target:
         return
@@ -105,8 +106,7 @@ def advance(order: Order, fo: FulfillmentOrder, action: str) -> None:
             raise Conflict(f"{fo.id} is held by holds of its order; release those")
         target, fo.held_from, fo.held_by = fo.held_from or "released", None, None
     fo.status = target or fo.status
-    verbs = {"accept": "accepted", "pick": "picking", "pack": "packed", "ready": "ready_for_pickup", "hold": "held", "release": "released"}
-    order.record(f"fulfillment_order.{verbs[action]}", fulfillment_order_id=fo.id)
+    order.record(f"fulfillment_order.{_VERBS[action]}", fulfillment_order_id=fo.id)
 
 
 def follow_holds(order: Order) -> None:
@@ -201,6 +201,10 @@ def arrive(order: Order, shipments: list[Shipment], at: str) -> None:
 def tracking_key(number: str) -> str:
     """The unique name of a tracking number."""
     return f"tracking#{number}"
+
+
+def _no_action(action: str) -> NotFound:
+    return NotFound(f"a fulfillment order has no action '{action}'; it has {', '.join(sorted(set(ACTIONS) - {'expire'}))}")
 
 
 def _reference(package: Package) -> str | None:

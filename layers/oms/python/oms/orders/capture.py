@@ -150,6 +150,8 @@ def retry_declined(order: Order, tender: Tender, stock: StockRows, settings: Set
     gateway_for(gateways, tender.gateway)
     order.summary.status = "received"
     order.summary.lease = Lease(owner=owner, until=later(order.now, seconds=LEASE_SECONDS))
+    if order.summary.asynchronous:
+        order.summary.run += 1  # the declined run has ended, and its name cannot be used again
     order.claims.append(
         Claim(number_key(order.placed.channel, order.placed.order_number), {"order_id": order.id, "digest": order.placed.digest})
     )
