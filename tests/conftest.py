@@ -1,0 +1,9 @@
+"""For all kinds of tests. Builders of orders are in tests/support/orders.py; sockets are off unless a test asks for them."""
+
+from __future__ import annotations
+
+import os
+
+# A test that forgets to stand in for AWS must not find anybody's account.
+os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
+os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")

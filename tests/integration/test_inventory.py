@@ -1,0 +1,122 @@
+"""Stock: counts, batches, availability; and 40 in stock are 40 sold."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.support.world import JSON, World, order_body
+
+
+def record(record_id: str, **more: object) -> JSON:
+    return {"record_id": record_id, "sku": "A", "location_id": "berlin", **more}
+
+
+def batch(world: World, *records: JSON) -> list[str]:
+    return [row["status"] for row in world.done("POST", "/v1/inventory/batch", {"records": list(records)})["data"]]
+
+
+def test_a_count_keeps_reservations(world: World) -> None:
+    world.place(order_body())
+    world.stock("A", "berlin", 5)
+    row = world.done("GET", "/v1/inventory/A/berlin")
+    assert (row["on_hand"], row["reserved"], row["available_to_fulfill"]) == (5, 2, 3)
+
+
+def test_safety_stock_and_what_is_expected(world: World) -> None:
+    futures = [{"expected_at": "2027-01-01T00:00:00Z", "quantity": 7}]
+    row = world.done("PUT", "/v1/inventory/A/berlin", {"on_hand": 5, "safety_stock": 2, "futures": futures})
+    assert (row["available_to_fulfill"], row["available_to_order"]) == (3, 10)
+    world.stock("A", "lyon", 0)
+    assert world.call("POST", "/v1/orders", order_body(quantities={"A": 4})).status == 409
+    world.place(order_body(quantities={"A": 3}))
+
+
+@pytest.mark.parametrize("body", [{"on_hand": -1}, {"on_hand": 1.5}, {}, {"on_hand": 1, "colour": 1}, {"on_hand": 10**10}])
+def test_a_count_that_makes_no_sense_is_422(world: World, body: JSON) -> None:
+    before = world.items()
+    assert world.call("PUT", "/v1/inventory/A/berlin", body).status == 422
+    assert world.items() == before
+
+
+def test_a_count_at_an_unknown_place_is_422_and_what_was_never_counted_404(world: World) -> None:
+    assert world.call("PUT", "/v1/inventory/A/atlantis", {"on_hand": 1}).pointers == {"/location_id"}
+    assert world.call("GET", "/v1/inventory/Z/berlin").status == 404
+
+
+def test_a_count_with_a_key_counts_once(world: World) -> None:
+    headers = {"Idempotency-Key": "k"}
+    world.done("PUT", "/v1/inventory/A/berlin", {"on_hand": 3}, headers=headers)
+    world.place(order_body())
+    again = world.call("PUT", "/v1/inventory/A/berlin", {"on_hand": 3}, headers=headers)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert world.figures("A") == (3, 2)
+    assert world.call("PUT", "/v1/inventory/A/berlin", {"on_hand": 4}, headers=headers).status == 422
+
+
+def test_a_record_id_counts_once(world: World) -> None:
+    assert batch(world, record("r1", delta=5), record("r1", delta=5)) == ["applied", "repeated"]
+    assert batch(world, record("r1", delta=5), record("r2", delta=-3)) == ["repeated", "applied"]
+    assert world.figures("A") == (12, 0)
+
+
+def test_a_refused_record_does_not_stop_the_others(world: World) -> None:
+    rows = [
+        record("r1", delta=-11),
+        record("r2", delta=1, on_hand=1),
+        record("r3"),
+        record("r4", delta=1) | {"location_id": "atlantis"},
+        record("r5", on_hand=4),
+    ]
+    answer = world.done("POST", "/v1/inventory/batch", {"records": rows})["data"]
+    assert [row["status"] for row in answer] == ["refused"] * 4 + ["applied"]
+    assert all(row["detail"] for row in answer[:4])
+    assert world.figures("A") == (4, 0)
+
+
+def test_deltas_at_the_same_moment_all_count(world: World) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda i: batch(world, record(f"r{i}", delta=1)), range(8)))
+    assert done == [["applied"]] * 8
+    assert world.figures("A") == (18, 0)
+
+
+def test_availability_by_place_and_by_group(world: World) -> None:
+    world.place(order_body())
+    rows = world.done("POST", "/v1/inventory/availability", {"skus": ["A", "Z"]})["data"]
+    assert [(row["sku"], row["location_id"], row["available_to_fulfill"]) for row in rows] == [("A", "berlin", 8), ("A", "lyon", 10)]
+    (group,) = world.done("POST", "/v1/inventory/availability", {"skus": ["A"], "group_ids": ["all"]})["data"]
+    assert (group["on_hand"], group["reserved"], group["available_to_fulfill"]) == (20, 2, 18)
+    (place,) = world.done("POST", "/v1/inventory/availability", {"skus": ["Z"], "location_ids": ["lyon"]})["data"]
+    assert place["available_to_fulfill"] == 0
+    assert world.call("POST", "/v1/inventory/availability", {"skus": []}).status == 422
+
+
+def test_nothing_is_sold_twice(world: World) -> None:
+    """Twelve buyers at the same moment for six in stock: six get one, six are refused, nobody else hears anything."""
+    world.stock("A", "berlin", 6)
+    world.stock("A", "lyon", 0)
+
+    def buy(number: int) -> int:
+        for _ in range(10):
+            status = world.call("POST", "/v1/orders", order_body(f"W-{number}", quantities={"A": 1})).status
+            if status != 503:
+                return status
+        raise AssertionError("refused as busy ten times")
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(buy, range(12)))
+    assert sorted(answers) == [201] * 6 + [409] * 6
+    assert world.figures("A") == (6, 6)
+    assert len(world.gateway.moved("authorize")) == 6
+
+
+def test_stock_of_several_places_is_used_and_the_fewest_places_come_first(world: World) -> None:
+    world.stock("A", "berlin", 1)
+    world.stock("B", "berlin", 1)
+    world.place(order_body(quantities={"A": 2, "B": 1}))
+    assert (world.figures("A", "lyon"), world.figures("B", "lyon")) == ((10, 2), (10, 1))
+    world.stock("A", "lyon", 3)
+    world.place(order_body("W-2", quantities={"A": 2}))
+    assert (world.figures("A"), world.figures("A", "lyon")) == ((1, 1), (3, 3))

@@ -1,0 +1,15 @@
+"""Hypothesis: the same examples in every run, so that a failure repeats. `OMS_PROPERTIES=thorough` looks much further."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, configuration, settings
+
+# Hypothesis keeps notes about the code it reads; they belong with the other caches.
+configuration.set_hypothesis_home_dir(".oms/cache/hypothesis")
+
+_QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("gate", derandomize=True, max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=_QUIET)
+settings.register_profile("thorough", max_examples=3000, stateful_step_count=60, deadline=None, suppress_health_check=_QUIET)
+settings.load_profile(os.environ.get("OMS_PROPERTIES", "gate"))

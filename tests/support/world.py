@@ -1,0 +1,427 @@
+"""A small AWS in this process (moto) with the real handlers in it: tables, queue, bus, secrets, and the stream that feeds relay.
+
+Every AWS call passes through `Wire`, so that a test can count calls, hold one up, let it fail, or kill the process around it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from typing import Any, cast
+
+import botocore.client
+import pytest
+from moto import mock_aws
+
+from infra.parts.routes import ROUTES
+from oms import clock
+from oms.api import secrets
+from oms.api.signatures import sign
+from oms.flows.gateways import GATEWAYS
+from oms.orders.records import Payment
+from oms.payments.gateway import Gateway, Outcome
+from oms.storage import settings as stored_settings
+from oms.storage.clients import client
+from oms.storage.environment import environment
+from tests.support.orders import a_line, an_order
+
+ARN = "arn:aws:{service}:us-east-1:123456789012:{name}"
+MACHINES = {name: ARN.format(service="states", name=f"stateMachine:oms-{name}") for name in ("order", "fulfillment", "return")}
+TABLES = ("oms-orders", "oms-inventory", "oms-settings")
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "ORDERS_TABLE": "oms-orders",
+    "INVENTORY_TABLE": "oms-inventory",
+    "SETTINGS_TABLE": "oms-settings",
+    "EVENT_BUS": "oms",
+    "PARKED_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/oms-parked",
+    "WEBHOOK_SECRETS": "oms/webhooks/",
+    **{f"{name.upper()}_MACHINE_ARN": arn for name, arn in MACHINES.items()},
+}
+SECRETS = {
+    name: "whsec_" + letter * 32 for name, letter in (("carriers/standard", "s"), ("carriers/sandbox", "c"), ("payments/sandbox", "p"))
+}
+WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "SendMessage", "DeleteMessage", "PutEvents", "StartExecution"}
+WRITES |= {"SendTaskSuccess", "SendTaskFailure"}
+PRICES = {"A": 1200, "B": 500}
+JSON = dict[str, Any]
+
+
+class Killed(BaseException):
+    """The process died here: no `except Exception` sees it."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One AWS call, e.g. dynamodb TransactWriteItems."""
+
+    service: str
+    operation: str
+    given: JSON
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes anything."""
+        return self.operation in WRITES
+
+
+Watcher = Callable[[Call], None]
+
+
+@dataclass
+class Wire:
+    """All AWS calls of this process, one at a time (moto is not made for threads); watchers run outside that lock and may raise or wait."""
+
+    before: list[Watcher] = field(default_factory=list)
+    after: list[Watcher] = field(default_factory=list)
+    made: list[Call] = field(default_factory=list)
+    stream: list[JSON] = field(default_factory=list)
+    work: threading.local = field(default_factory=threading.local)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Stand between every botocore client and its service."""
+        real = cast(Any, botocore.client.BaseClient)._make_api_call
+
+        def call(that: Any, operation: str, given: JSON) -> Any:
+            made = Call(that.meta.service_model.service_name, operation, given)
+            for watch in list(self.before):
+                watch(made)
+            with self._lock:
+                answer = real(that, operation, given)
+                self._took_effect(made)
+            for watch in list(self.after):
+                watch(made)
+            return answer
+
+        monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+
+    @contextmanager
+    def working(self, function: str, event: JSON) -> Iterator[None]:
+        """Note what this thread is at, so that watchers know; another attempt at the same thing has the same name."""
+        before = vars(self.work).copy()
+        same = {key: value for key, value in event.items() if key not in ("retry", "token")}
+        self.work.name, self.work.writes = f"{function} {json.dumps(same, sort_keys=True)}", 0
+        try:
+            yield
+        finally:
+            vars(self.work).clear()
+            vars(self.work).update(before)
+
+    def _took_effect(self, made: Call) -> None:
+        self.made.append(made)
+        puts = [made.given] if made.operation == "PutItem" else []
+        puts += [each["Put"] for each in made.given.get("TransactItems", []) if "Put" in each]
+        self.stream += [put["Item"] for put in puts if put["Item"]["sk"]["S"].startswith("timeline#")]
+
+    @contextmanager
+    def watched(self, *, before: Watcher | None = None, after: Watcher | None = None) -> Iterator[None]:
+        """Watchers for a while."""
+        pairs = [(self.before, before), (self.after, after)]
+        for watchers, watch in pairs:
+            if watch:
+                watchers.append(watch)
+        try:
+            yield
+        finally:
+            for watchers, watch in pairs:
+                if watch:
+                    watchers.remove(watch)
+
+
+@dataclass
+class CountingGateway:
+    """The sandbox gateway, with a book of what it was asked: per key, every call as (kind, amount, state)."""
+
+    inner: Gateway
+    calls: dict[str, list[tuple[str, int, str]]] = field(default_factory=dict)
+
+    def authorize(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
+        return self._noted("authorize", key, self.inner.authorize(key, payment, amount, currency, now))
+
+    def capture(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
+        return self._noted("capture", key, self.inner.capture(key, payment, amount, currency, now))
+
+    def refund(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
+        return self._noted("refund", key, self.inner.refund(key, payment, amount, currency, now))
+
+    def void(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
+        return self._noted("void", key, self.inner.void(key, payment, amount, currency, now))
+
+    def moved(self, kind: str) -> list[int]:
+        """The amounts that really moved: one per key, however often it was asked."""
+        made = [{call for call in calls if call[0] == kind and call[2] == "succeeded"} for calls in self.calls.values()]
+        assert all(len(different) <= 1 for different in made), f"one key was used for different amounts: {self.calls}"
+        return sorted(amount for different in made for _, amount, _ in different)
+
+    def _noted(self, kind: str, key: str, outcome: Outcome) -> Outcome:
+        self.calls.setdefault(key, []).append((kind, outcome.amount, outcome.state))
+        return outcome
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+    @property
+    def pointers(self) -> set[str]:
+        """Where a problem's faults are."""
+        return {fault.get("pointer", "") for fault in self.body["errors"]}
+
+
+class Context:
+    """What Lambda hands to a handler."""
+
+    aws_request_id = "request"
+    function_name = "function"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Enough."""
+        return 200_000
+
+
+@dataclass
+class World:
+    """Tables with two locations and some stock, the handlers, and what is needed to play storefront, warehouse, carrier and AWS."""
+
+    wire: Wire
+    gateway: CountingGateway
+    ahead: timedelta = timedelta()
+
+    def invoke(self, function: str, event: JSON) -> Any:
+        """Run a handler."""
+        handler = importlib.import_module(f"functions.{function}.handler").handler
+        with self.wire.working(function, event):
+            return handler(event, Context())
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: JSON | str | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+        query: dict[str, str] | None = None,
+        who: str = "shop",
+    ) -> Answer:
+        """An HTTP request, routed as API Gateway routes it."""
+        route, names = _route(method, path)
+        event = {
+            "version": "2.0",
+            "routeKey": f"{method} {route.path}",
+            "rawPath": path,
+            "rawQueryString": "",
+            "headers": {name.lower(): value for name, value in (headers or {}).items()},
+            "pathParameters": names,
+            "requestContext": {
+                "http": {"method": method, "path": path},
+                "stage": "$default",
+                "authorizer": {"jwt": {"claims": {"client_id": who}}},
+            },
+            "isBase64Encoded": False,
+        }
+        if query:
+            event["queryStringParameters"] = query
+        if body is not None:
+            event["body"] = body if isinstance(body, str) else json.dumps(body)
+        answer = self.invoke(route.function, event)
+        return Answer(answer["statusCode"], json.loads(answer["body"]), {k.lower(): v for k, v in answer.get("headers", {}).items()})
+
+    def done(self, method: str, path: str, body: JSON | None = None, **more: Any) -> Any:
+        """A request that must succeed; its body."""
+        answer = self.call(method, path, body, **more)
+        assert answer.status < 300, answer
+        return answer.body
+
+    def place(self, body: JSON, *, status: int = 201, **more: Any) -> Any:
+        """Place an order and expect that status; the order."""
+        answer = self.call("POST", "/v1/orders", body, **more)
+        assert answer.status == status, answer
+        return answer.body
+
+    def order(self, order_id: str) -> Any:
+        """The order as the API shows it now."""
+        return self.done("GET", f"/v1/orders/{order_id}")
+
+    def signed(self, path: str, body: JSON | str, *, secret: str | None = None, message: str = "msg_1", age: float = 0) -> Answer:
+        """A webhook, signed as its sender signs it."""
+        text = body if isinstance(body, str) else json.dumps(body)
+        key = secret if secret is not None else SECRETS[path.removeprefix("/v1/webhooks/")]
+        at = int(time.time() - age)
+        headers = {"webhook-id": message, "webhook-timestamp": str(at), "webhook-signature": sign(key, message, at, text.encode())}
+        return self.call("POST", path, text, headers=headers)
+
+    def carrier(self, number: str, status: str, *, at: str = "", carrier: str = "standard", message: str = "msg_1") -> Answer:
+        """News of a parcel."""
+        data = {"tracking_number": number, "status": status, "occurred_at": at or clock.stamp()}
+        return self.signed(f"/v1/webhooks/carriers/{carrier}", {"type": "tracking.updated", "data": data}, message=message)
+
+    def step(self, function: str, step: str, order_id: str, **more: Any) -> Any:
+        """A Step Functions task of an order that runs at once."""
+        given = {"schema": 1, "order_id": order_id, **{k: v for k, v in more.items() if k.endswith("_id")}}
+        return self.invoke(function, {"step": step, "input": given, "execution": "test", "entered": clock.stamp(), "retry": 0})
+
+    def allocated(self, body: JSON) -> Any:
+        """An order placed and allocated, without state machines."""
+        order_id = self.place(body)["id"]
+        assert self.step("allocate", "Allocate", order_id) == {"next": "allocated"}
+        return self.order(order_id)
+
+    def ship_all(self, order: JSON) -> list[str]:
+        """Ship every open fulfillment order of `order` as one parcel each; their tracking numbers."""
+        numbers = []
+        for fo in order["fulfillment_orders"]:
+            numbers.append(f"T-{fo['id']}")
+            self.ship(fo["id"], {line["line_id"]: line["quantity"] for line in fo["lines"]}, numbers[-1])
+        return numbers
+
+    def ship(self, fulfillment_order_id: str, lines: dict[str, int], number: str) -> Any:
+        """Ship one parcel."""
+        rows = [{"line_id": line_id, "quantity": quantity} for line_id, quantity in lines.items()]
+        package = {"tracking_number": number, "lines": rows}
+        return self.done("POST", f"/v1/fulfillment-orders/{fulfillment_order_id}/ship", {"packages": [package]})
+
+    def delivered(self, body: JSON) -> Any:
+        """An order delivered and paid, without state machines."""
+        order = self.allocated(body)
+        for number, fo in zip(self.ship_all(order), order["fulfillment_orders"], strict=True):
+            self.step("capture_payment", "Capture payment", order["id"], fulfillment_order_id=fo["id"])
+            assert self.carrier(number, "delivered").body["changed"]
+        return self.order(order["id"])
+
+    def stock(self, sku: str, place: str, on_hand: int) -> None:
+        """Count stock."""
+        self.done("PUT", f"/v1/inventory/{sku}/{place}", {"on_hand": on_hand})
+
+    def figures(self, sku: str, place: str = "berlin") -> tuple[int, int]:
+        """on_hand and reserved."""
+        row = self.done("GET", f"/v1/inventory/{sku}/{place}")
+        return row["on_hand"], row["reserved"]
+
+    def advance(self, **delta: float) -> None:
+        """Let time pass for the product; AWS does not notice."""
+        self.ahead += timedelta(**delta)
+
+    def pump(self) -> None:
+        """Play the stream: relay gets what has been committed, until nothing is left. A batch it died over is handed to it again."""
+        while self.wire.stream:
+            batch = list(self.wire.stream)
+            del self.wire.stream[: len(batch)]
+            try:
+                self.relay(batch)
+            except Killed:
+                self.wire.stream[:0] = batch
+
+    def relay(self, images: list[JSON]) -> list[str]:
+        """Hand these timeline items to relay; what it parked."""
+        records = [{"eventName": "INSERT", "dynamodb": {"NewImage": image}} for image in images]
+        return cast(list[str], self.invoke("relay", {"Records": records})["parked"])
+
+    def published(self) -> list[JSON]:
+        """Every event put on the bus so far, in order, repetitions included."""
+        puts = [call.given["Entries"] for call in self.wire.made if call.operation == "PutEvents"]
+        return [json.loads(entry["Detail"]) for entries in puts for entry in entries]
+
+    def started(self) -> list[str]:
+        """Names of the executions started so far, in order."""
+        return [call.given["name"] for call in self.wire.made if call.operation == "StartExecution"]
+
+    def facts(self, order_id: str) -> list[tuple[str, JSON]]:
+        """The order's timeline: what happened, with its figures."""
+        rows = self.done("GET", f"/v1/orders/{order_id}/timeline", query={"limit": "200"})["data"]
+        assert [row["sequence"] for row in rows] == list(range(1, len(rows) + 1))
+        return [(row["type"], row["data"]) for row in rows]
+
+    def items(self) -> JSON:
+        """Everything stored, to compare."""
+        rows = {table: client("dynamodb").scan(TableName=table)["Items"] for table in TABLES}
+        return {table: sorted(found, key=lambda item: (item["pk"]["S"], item["sk"]["S"])) for table, found in rows.items()}
+
+
+def order_body(number: str = "W-1", *, quantities: dict[str, int] | None = None, **more: Any) -> JSON:
+    """An order of A (12.00 each, 20 percent VAT included) and B (5.00 each), 6.00 for delivery; paid by one card."""
+    wanted = {"A": 2, "B": 1} if quantities is None else quantities
+    lines = [a_line(str(n), sku, quantity, PRICES.get(sku, 100), "20") for n, (sku, quantity) in enumerate(wanted.items(), 1)]
+    return an_order(*lines, number=number, charge=600, charge_rate="20", **more)
+
+
+@contextmanager
+def a_world(monkeypatch: pytest.MonkeyPatch, definitions: dict[str, JSON] | None = None) -> Iterator[World]:
+    """A fresh world; nothing of it outlives the block. With `definitions` the state machines really run, else executions stand still."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    # Clients are kept from world to world: making one costs more than a whole test.
+    forget = [environment.cache_clear, secrets._kept.clear, stored_settings._cached.clear]
+    with mock_aws(config=cast(Any, {"stepfunctions": {"execute_state_machine": definitions is not None}})):
+        for each in forget:
+            each()
+        wire = Wire()
+        world = World(wire, CountingGateway(GATEWAYS["sandbox"]))
+        wire.patch(monkeypatch)
+        monkeypatch.setitem(GATEWAYS, "sandbox", world.gateway)
+        monkeypatch.setattr(clock, "datetime", _moved(world))
+        _furnish(world, definitions or {})
+        yield world
+    for each in forget:
+        each()
+
+
+def _furnish(world: World, definitions: dict[str, JSON]) -> None:
+    dynamodb = client("dynamodb")
+    for table in TABLES:
+        keys = {"pk": "HASH", "sk": "RANGE"}
+        index: JSON = {}
+        names = list(keys)
+        if table == "oms-orders":
+            schema = [{"AttributeName": "list", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}]
+            index = {"GlobalSecondaryIndexes": [{"IndexName": "lists", "KeySchema": schema, "Projection": {"ProjectionType": "KEYS_ONLY"}}]}
+            names += ["list", "at"]
+        dynamodb.create_table(
+            TableName=table,
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+            BillingMode="PAY_PER_REQUEST",
+            **index,
+        )
+    client("sqs").create_queue(QueueName="oms-parked", Attributes={"VisibilityTimeout": "0"})
+    client("events").create_event_bus(Name="oms")
+    nothing = {"StartAt": "Nothing", "States": {"Nothing": {"Type": "Succeed"}}}
+    for name in MACHINES:
+        text, role = json.dumps(definitions.get(name, nothing)), ARN.format(service="iam", name="role/machine").replace(":us-east-1:", "::")
+        client("stepfunctions").create_state_machine(name=f"oms-{name}", definition=text, roleArn=role)
+    for name, value in SECRETS.items():
+        client("secretsmanager").create_secret(Name=f"oms/webhooks/{name}", SecretString=value)
+    for place in ("berlin", "lyon"):
+        world.done("PUT", f"/v1/locations/{place}", {"name": place.title(), "type": "warehouse"})
+        for sku in ("A", "B"):
+            world.stock(sku, place, 10)
+
+
+def _moved(world: World) -> type[datetime]:
+    class Moved(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return datetime.now(tz) + world.ahead
+
+    return Moved
+
+
+def _route(method: str, path: str) -> tuple[Any, dict[str, str]]:
+    for route in ROUTES:
+        found = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path), path)
+        if found and route.method == method:
+            return route, found.groupdict()
+    raise LookupError(f"API Gateway has no route {method} {path}")

@@ -1,0 +1,156 @@
+"""The domain driven in memory: no AWS, no storage. `World.commit` stands for the one transaction, with the stock conditions it has."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from oms.fulfillment import allocate as allocation
+from oms.fulfillment import work
+from oms.inventory.stock import Stock
+from oms.orders import capture
+from oms.orders.order import Claim, Order
+from oms.orders.placing import read_order
+from oms.orders.records import CreditMemo, FulfillmentOrder, Invoice, Return, Shipment
+from oms.orders.statuses import order_status
+from oms.payments import ledger
+from oms.payments.funds import ensure_funds, ensure_refunds
+from oms.payments.gateway import Gateways
+from oms.payments.invoices import invoice_for
+from oms.payments.requests import ask, conclude, intend
+from oms.payments.sandbox import Sandbox
+from oms.returns import returns
+from oms.settings import Location, MethodSettings, Settings
+
+NOW = "2026-11-23T08:00:00.000Z"
+GATEWAYS: Gateways = {"sandbox": Sandbox()}
+
+
+class World:
+    """Stock, settings and one sandbox gateway. `on_hand` is {sku: {location: units}}."""
+
+    def __init__(self, on_hand: dict[str, dict[str, int]] | None = None, confirmation: str = "carrier") -> None:
+        on_hand = {"A": {"berlin": 100}, "B": {"berlin": 100}} if on_hand is None else on_hand
+        places = sorted({place for at in on_hand.values() for place in at})
+        method = MethodSettings.model_validate({"delivery_confirmation": confirmation, "assume_delivered_after_days": 5})
+        self.settings = Settings(locations={place: Location(id=place) for place in places}, methods={"standard": method})
+        self.rows = {
+            sku: [Stock(sku=sku, location_id=place, on_hand=units, available=units) for place, units in sorted(at.items())]
+            for sku, at in on_hand.items()
+        }
+
+    def row(self, sku: str, place: str = "berlin") -> Stock:
+        """The stock of one SKU at one place."""
+        return next(row for row in self.rows[sku] if row.location_id == place)
+
+    def commit(self, order: Order) -> list[str]:
+        """Apply what the command decided, under the conditions that storage has. Returns the types of its facts."""
+        wanted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+        for change in order.stock:
+            wanted[change.sku, change.location_id][0] += change.reserve
+            wanted[change.sku, change.location_id][1] += change.on_hand
+        for (sku, place), (reserve, on_hand) in wanted.items():
+            row = self.row(sku, place)
+            assert reserve <= 0 or row.available >= reserve, f"{sku} at {place} would be promised twice"
+            row.reserved, row.on_hand, row.available = row.reserved + reserve, row.on_hand + on_hand, row.available + on_hand - reserve
+            assert row.reserved >= 0, f"less than nothing of {sku} is reserved at {place}"
+            assert row.on_hand >= 0, f"less than nothing of {sku} is at {place}"
+        order.summary.status = order_status(order)
+        facts = [fact.type for fact in order.facts]
+        order.summary.version += bool(facts)
+        order.summary.sequence += len(facts)
+        for records in (order.fulfillment_orders, order.shipments, order.payments, order.returns):
+            for record in records.values():
+                record.v += 1
+        order.facts, order.stock, order.claims = [], [], []
+        return facts
+
+    def take(self, body: dict[str, Any], *, later_on: bool = False) -> Order:
+        """The order as it is before any gateway is asked, not committed."""
+        return capture.take(read_order(body), self.rows, self.settings, GATEWAYS, owner="me", now=NOW, later_on=later_on)
+
+    def place(self, body: dict[str, Any]) -> Order:
+        """Capture through the synchronous door."""
+        order = self.take(body)
+        self.commit(order)
+        capture.conclude_capture(order, capture.authorize(order, GATEWAYS))
+        self.commit(order)
+        return order
+
+    def allocate(self, order: Order) -> str:
+        """The Allocate step."""
+        next_ = allocation.allocate(order, self.rows, self.settings)
+        self.commit(order)
+        return next_
+
+    def allocated(self, body: dict[str, Any]) -> tuple[Order, FulfillmentOrder]:
+        """An order whose work has been handed out to (first of all) this fulfillment order."""
+        order = self.place(body)
+        self.allocate(order)
+        return order, next(iter(order.fulfillment_orders.values()))
+
+    def ship(self, order: Order, fo: FulfillmentOrder, *parcels: dict[str, int], short: dict[str, int] | None = None) -> None:
+        """One package per {line: quantity}, each with its own reference."""
+        first = len(order.shipments) + 1
+        rows = [{"reference": f"P{first + i}", "lines": _rows(lines)} for i, lines in enumerate(parcels)]
+        missing = [{**row, "reason": "not found"} for row in _rows(short or {})]
+        work.ship(order, fo, work.ShipRequest.model_validate({"packages": rows, "short": missing}), {})
+        self.commit(order)
+
+    def invoice(self, order: Order, shipment: Shipment) -> Invoice:
+        """What Capture payment does for one shipment: capture exactly its share."""
+        invoice = invoice_for(order, shipment)
+        invoice.captures = self.move(order, "capture", invoice.id, invoice.total_amount)
+        order.invoices[invoice.id], shipment.invoice_id = invoice, invoice.id
+        self.commit(order)
+        return invoice
+
+    def move(self, order: Order, kind: str, document: str, amount: int) -> list[dict[str, Any]]:
+        """Capture or refund at the sandbox, from the tenders that have the money."""
+        parts = (ensure_funds if kind == "capture" else ensure_refunds)(order, amount)
+        for payment, part in parts:
+            key = ledger.attempt_key(payment, f"{order.id}/{kind}/{document}/{payment.id}")
+            intend(payment, kind, key, part, order.now)
+            conclude(payment, kind, key, ask(GATEWAYS[payment.gateway], payment, kind, key, part, order.placed.currency, order.now))
+        return [{"payment_id": payment.id, "amount": part} for payment, part in parts]
+
+    def delivered(self, body: dict[str, Any]) -> Order:
+        """An order of one parcel that is shipped, paid for and delivered."""
+        order, fo = self.allocated(body)
+        self.ship(order, fo, {line_id: line.open for line_id, line in fo.lines.items()})
+        for shipment in order.shipments.values():
+            self.invoice(order, shipment)
+        work.arrive(order, list(order.shipments.values()), NOW)
+        self.commit(order)
+        return order
+
+    def settle(self, order: Order, ret: Return) -> CreditMemo | None:
+        """What the Return step does: credit memo, refund, restock."""
+        memo = returns.credit(order, ret)
+        if memo:
+            memo.refunds = self.move(order, "refund", memo.id, memo.total_amount)
+            returns.settle(order, ret, memo)
+            self.commit(order)
+        return memo
+
+
+def announce(order: Order, world: World, quantities: dict[str, int], **more: Any) -> Return:
+    """A return request."""
+    body = {"lines": [{**row, "reason": "too small"} for row in _rows(quantities)], **more}
+    return returns.request_return(order, returns.ReturnRequest.model_validate(body), world.settings)
+
+
+def receive(order: Order, world: World, ret: Return, line_id: str, quantity: int, condition: str = "resellable", **more: Any) -> None:
+    """One line of a box that arrived."""
+    row = {"line_id": line_id, "quantity": quantity, "condition": condition, **more}
+    returns.receive(order, ret, returns.ReceiveRequest.model_validate({"lines": [row]}), world.settings)
+    world.commit(order)
+
+
+def claim(number: str) -> dict[str, Claim]:
+    """The claim of a new tracking number, as the edge hands it in."""
+    return {number: Claim(work.tracking_key(number), {})}
+
+
+def _rows(quantities: dict[str, int]) -> list[dict[str, Any]]:
+    return [{"line_id": line_id, "quantity": quantity} for line_id, quantity in quantities.items()]

@@ -1,0 +1,141 @@
+"""Process exceptions, holds and notes: what agents see and decide."""
+
+from __future__ import annotations
+
+import pytest
+
+from oms.clock import later
+from oms.errors import Conflict, Invalid, NotFound
+from oms.orders import holds
+from oms.orders.order import Order
+from oms.orders.placing import HoldRequest
+from oms.service import exceptions
+from oms.service.notes import NoteRequest, add_note
+from tests.support.orders import an_order
+from tests.unit.memory import NOW, World
+
+
+def shipped_back() -> tuple[Order, str]:
+    """A parcel that comes back to the sender, and its fulfillment order."""
+    world = World()
+    order, fo = world.allocated(an_order())
+    world.ship(order, fo, {"1": 2})
+    next(iter(order.shipments.values())).status = "return_to_sender"
+    return order, fo.id
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("Unfillable", "allocation"),
+        ("ReturnedToSender", "parcel"),
+        ("PaymentDeclined", "payment"),
+        ("Conflict", "state"),
+        ("States.Timeout", "timeout"),
+        ("Retryable", "outage"),
+        ("Lost", "contention"),
+        ("KeyError", "bug"),
+    ],
+)
+def test_an_exception_says_what_where_why_and_what_to_do(error: str, kind: str) -> None:
+    order = World().place(an_order())
+    problem = exceptions.open_exception(order, order.id, "Allocate", error, "no place", "arn", NOW)
+    assert (problem.kind, problem.step, problem.cause, problem.status) == (kind, "Allocate", f"{error}: no place", "open")
+    assert problem.hint
+    assert {"retry", "abandon"} <= set(problem.actions)
+
+
+def test_one_failed_visit_is_one_exception() -> None:
+    order = World().place(an_order())
+    first = exceptions.open_exception(order, order.id, "Ship", "Lost", "", "arn", NOW)
+    again = exceptions.open_exception(order, order.id, "Ship", "Lost", "", "arn", NOW)
+    other = exceptions.open_exception(order, order.id, "Ship", "Lost", "", "arn", later(NOW, seconds=1))
+    assert (again.id, len(order.exceptions)) == (first.id, 2)
+    assert other.id != first.id
+
+
+def test_an_endless_cause_is_cut() -> None:
+    order = World().place(an_order())
+    assert len(exceptions.open_exception(order, order.id, "Ship", "KeyError", "x" * 5000, "arn", NOW).cause) == 1000
+
+
+def test_a_closed_exception_stays_closed() -> None:
+    order, fo_id = shipped_back()
+    problem = exceptions.open_exception(order, fo_id, "Deliver", "ReturnedToSender", "", "arn", NOW)
+    exceptions.retry(order, problem, "sent again")
+    closed = exceptions.find(order, problem.id)
+    assert (closed.status, closed.action, closed.note, closed.closed_at) == ("retried", "retry", "sent again", NOW)
+    for act in (exceptions.retry, exceptions.abandon):
+        with pytest.raises(Conflict, match="is retried since"):
+            act(order, closed, None)
+
+
+def test_retrying_a_returned_parcel_sends_it_out_again() -> None:
+    order, fo_id = shipped_back()
+    exceptions.retry(order, exceptions.open_exception(order, fo_id, "Deliver", "ReturnedToSender", "", "arn", NOW), None)
+    assert [parcel.status for parcel in order.shipments.values()] == ["in_transit"]
+
+
+def test_a_returned_parcel_may_be_resolved_as_delivered() -> None:
+    order, fo_id = shipped_back()
+    problem = exceptions.open_exception(order, fo_id, "Deliver", "ReturnedToSender", "", "arn", NOW)
+    exceptions.resolve(order, problem, "mark_delivered", None)
+    assert order.summary.lines["1"].delivered == 2
+    assert exceptions.find(order, problem.id).status == "resolved"
+
+
+def test_only_what_is_offered_resolves() -> None:
+    order, fo_id = shipped_back()
+    parcel = exceptions.open_exception(order, fo_id, "Deliver", "ReturnedToSender", "", "arn", NOW)
+    with pytest.raises(Invalid, match="can be resolved by mark_delivered"):
+        exceptions.resolve(order, parcel, "forget", None)
+    other = exceptions.open_exception(order, fo_id, "Ship", "Lost", "", "arn", NOW)
+    with pytest.raises(Invalid, match="can be resolved by nothing"):
+        exceptions.resolve(order, other, "mark_delivered", None)
+
+
+def test_an_unknown_exception_is_not_found() -> None:
+    with pytest.raises(NotFound):
+        exceptions.find(World().place(an_order()), "exc_x")
+
+
+def test_several_holds_each_with_its_reason_and_each_released_by_itself() -> None:
+    order = World().place(an_order())
+    fraud = holds.place_hold(order, HoldRequest(kind="fraud", reason="check"))
+    stock = holds.place_hold(order, HoldRequest(kind="stock", reason="count", blocks=["ship", "capture"]))
+    assert fraud.id != stock.id
+    holds.release_hold(order, fraud.id)
+    assert (order.open_holds("allocate"), order.open_holds("ship"), order.open_holds("capture")) == (False, True, True)
+    with pytest.raises(Conflict, match="was released at"):
+        holds.release_hold(order, fraud.id)
+    with pytest.raises(NotFound, match="has no hold 'hold_x'"):
+        holds.release_hold(order, "hold_x")
+
+
+@pytest.mark.parametrize(("expires_at", "open_"), [("2026-11-23T09:30:00+01:00", True), ("2026-11-23T08:30:00+01:00", False)])
+def test_a_hold_expires_at_its_moment_in_whatever_zone_it_was_written(expires_at: str, open_: bool) -> None:
+    order = World().place(an_order())
+    holds.place_hold(order, HoldRequest(kind="fraud", reason="check", expires_at=expires_at))
+    assert order.open_holds("allocate") is open_
+
+
+def test_what_a_note_says_stays_out_of_the_timeline() -> None:
+    order = World().place(an_order())
+    note = add_note(order, NoteRequest(text="called Ann"), "agent-7")
+    assert (note.text, note.author, note.at) == ("called Ann", "agent-7", NOW)
+    assert [fact.model_dump() for fact in order.facts] == [{"type": "note.added", "data": {"note_id": note.id}}]
+
+
+@pytest.mark.parametrize("header", [None, "*", '"2"', "2", 'W/"2"', ' "2" '])
+def test_if_match_names_the_present_version(header: str | None) -> None:
+    order = World().place(an_order())
+    order.summary.version = 2
+    order.expect(header)
+
+
+@pytest.mark.parametrize("header", ['"1"', "3", "x"])
+def test_another_version_is_stale(header: str) -> None:
+    order = World().place(an_order())
+    order.summary.version = 2
+    with pytest.raises(Exception, match="at version 2 now"):
+        order.expect(header)
