@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from tests.benchmarks import prices
@@ -18,6 +19,13 @@ AIMS = {"placed": 20.0, "lives": 5.0}
 def heading(text: str) -> None:
     """A title with a line under it."""
     print(f"\n{text}\n{'-' * len(text)}", flush=True)
+
+
+def machine() -> None:
+    """What else the machine is busy with: the figures of a busy machine say little."""
+    busy, cores = os.getloadavg()[0], os.cpu_count() or 1
+    remark = "" if busy < cores / 2 else "; other work takes part of the machine, so rates and times will look worse than they are"
+    print(f"{cores} cores, load {busy:.1f}{remark}", flush=True)
 
 
 def checks(found: Sequence[Check]) -> None:

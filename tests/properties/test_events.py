@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oms.carriers.tracking import Tracking, apply
@@ -25,6 +26,7 @@ EVENTS = st.builds(
     reference=st.sampled_from("abc"),
     key=st.none(),
 )
+TIED, OTHER = (PaymentEvent(kind="capture", state="succeeded", amount=amount, at="1", reference="a") for amount in (1, 2))
 STATUSES = ["pre_transit", "in_transit", "out_for_delivery", "failure", "return_to_sender", "delivered"]
 RANK = {"shipped": 0, "pre_transit": 0, "in_transit": 1, "out_for_delivery": 2, "failure": 2, "return_to_sender": 3, "delivered": 4}
 NEWS = st.builds(
@@ -42,10 +44,12 @@ def tender(events: list[PaymentEvent]) -> Payment:
     return payment
 
 
-@given(st.lists(EVENTS, max_size=8), st.data())
-def test_a_ledger_folds_to_the_same_in_any_order_and_with_any_repetition(events: list[PaymentEvent], data: st.DataObject) -> None:
-    repeated = events + (data.draw(st.lists(st.sampled_from(events), max_size=4)) if events else [])
-    assert fold(tender(data.draw(st.permutations(repeated)))) == fold(tender(events))
+@pytest.mark.xfail(reason="bug: a tie of time and state goes to whichever came first")
+@given(st.lists(EVENTS, max_size=8).flatmap(lambda events: st.tuples(st.just(events), st.permutations(events * 2))))
+@example(([TIED, OTHER], [OTHER, TIED]))
+def test_a_ledger_folds_to_the_same_in_any_order_and_with_any_repetition(told: tuple[list[PaymentEvent], list[PaymentEvent]]) -> None:
+    once, again = told
+    assert fold(tender(again)) == fold(tender(once))
 
 
 @given(st.lists(EVENTS, max_size=8))

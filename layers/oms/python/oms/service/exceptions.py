@@ -13,7 +13,10 @@ from oms.wire import Key, Text, Wire
 _HINTS = {
     "Unfillable": ("allocation", "No location has the goods. Put stock or enable a location, then retry."),
     "ReturnedToSender": ("parcel", "Agree with the customer: send the parcel again and retry, or resolve it as delivered."),
-    "PaymentDeclined": ("payment", "Ask the customer for another tender, then retry; the goods of this shipment have left."),
+    "PaymentDeclined": (
+        "payment",
+        "The goods have left. Settle it with the customer, then retry: a retry is a new attempt at the same tender.",
+    ),
     "Conflict": ("state", "The record does not allow this step now. Read the cause, change what blocks it, then retry."),
     "States.Timeout": ("timeout", "The step took too long. Retry; if it repeats, look at the function's log."),
     "Retryable": ("outage", "A provider could not be reached after several tries. Retry when it is back."),

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from oms.errors import Retryable
+from oms.errors import Invalid, Retryable
 from oms.storage.clients import client
 from oms.storage.codec import Attribute, decode, encode
 
@@ -18,6 +18,10 @@ _RETRYABLE = {
     "ThrottlingException",
     "ProvisionedThroughputExceededException",
 }
+
+
+MOST_WRITES = 100
+"""What DynamoDB takes in one transaction."""
 
 
 class Lost(Retryable):
@@ -85,6 +89,8 @@ def write(writes: list[Write]) -> None:
     if len(writes) == 1:
         _write_one(writes[0])
         return
+    if len(writes) > MOST_WRITES:
+        raise Invalid(f"this needs {len(writes)} writes at once and {MOST_WRITES} are possible; use fewer distinct SKUs", kind="too-large")
     try:
         items = [each.request() for each in writes]
         answer = client("dynamodb").transact_write_items(TransactItems=items, ReturnConsumedCapacity="INDEXES")
