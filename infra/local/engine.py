@@ -68,7 +68,7 @@ class Engine:
             with self.log.open("ab") as log:
                 # A session of its own: Ctrl-C in the terminal must reach the runner only, which then stops the engine in order.
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "ministack"],
+                    [sys.executable, "-m", "infra.local.process"],
                     cwd=self.local.engine,
                     env=_environment(self.local, scratch),
                     stdin=subprocess.DEVNULL,
@@ -142,6 +142,8 @@ def _environment(local: Local, scratch: Path) -> dict[str, str]:
         "TMPDIR": str(scratch),
         "LOG_LEVEL": "WARNING",
         "LAMBDA_WARM_TTL_SECONDS": "900",
+        # Calls that wait for a function's process hold a thread each; the function's own calls need threads too.
+        "MINISTACK_WORKER_THREADS": "512",
         "PYTHONPATH": "",
         # Never touch a Docker daemon, never open the ports of services that are not used.
         "DOCKER_HOST": f"unix://{scratch}/none",

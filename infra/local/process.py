@@ -1,0 +1,53 @@
+"""The engine's process: ministack, with a bound on the processes that one function may have.
+
+The engine would start a new process for every concurrent call; each costs a second of CPU, so a burst of work on a laptop would start
+dozens at once and time out. Here a call waits for its turn. Run as `python -m infra.local.process`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import defaultdict
+from typing import Any
+
+from ministack.services import lambda_svc
+
+PROCESSES = max(4, 2 * (os.cpu_count() or 2))
+"""Of one function at the same time; the functions of this product never call themselves, so waiting cannot block a caller of its own."""
+
+
+def bound_processes() -> None:
+    """Make the engine's calls wait for one of `PROCESSES` places per function."""
+    turns: defaultdict[str, threading.BoundedSemaphore] = defaultdict(lambda: threading.BoundedSemaphore(PROCESSES))
+    acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
+    held: dict[int, threading.BoundedSemaphore] = {}
+    guard = threading.Lock()
+
+    def acquire_in_turn(name: str, *arguments: Any, **named: Any) -> tuple[Any, str]:
+        with guard:
+            turn = turns[name]
+        turn.acquire()
+        held[threading.get_ident()] = turn
+        try:
+            worker, reason = acquire(name, *arguments, **named)
+        except BaseException:
+            release_in_turn(None)
+            raise
+        return worker, reason
+
+    def release_in_turn(worker: Any) -> None:
+        if worker is not None:
+            release(worker)
+        turn = held.pop(threading.get_ident(), None)
+        if turn:
+            turn.release()
+
+    lambda_svc.acquire_worker, lambda_svc.release_worker = acquire_in_turn, release_in_turn
+
+
+if __name__ == "__main__":
+    from ministack.app import main
+
+    bound_processes()
+    main()
