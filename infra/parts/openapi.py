@@ -16,8 +16,8 @@ from oms.fulfillment.work import CollectRequest, NoBody, RejectRequest, ShipRequ
 from oms.inventory.stock import AvailabilityQuery, StockBatch, StockCount
 from oms.money.currencies import EXPONENTS
 from oms.orders.placing import HoldRequest, PlaceOrder, Tender
-from oms.orders.pricing import Totals
 from oms.orders.records import CreditMemo, Hold, Invoice, Note, PaymentEvent
+from oms.orders.totals import Totals
 from oms.payments.news import PaymentNews
 from oms.returns.returns import ReasonRequest, ReceiveRequest, ReturnRequest
 from oms.service.exceptions import CloseRequest, ResolveRequest

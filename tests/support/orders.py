@@ -15,7 +15,8 @@ from typing import Any
 
 from oms.errors import Invalid
 from oms.orders.placing import read_order
-from oms.orders.pricing import Totals, price
+from oms.orders.pricing import price
+from oms.orders.totals import Totals
 
 Body = dict[str, Any]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, Field, Strict, field_validator
+from pydantic import Field, Strict, field_validator
 
+from oms.stored import Stored
 from oms.wire import Count, Key, Name, Quantity, Text, Wire
 
 
@@ -54,7 +55,7 @@ class MethodSettings(Wire):
     assume_delivered_after_days: Annotated[int, Strict(), Field(ge=1, le=90)] = 7
 
 
-class Location(BaseModel):
+class Location(Stored):
     """A location as the rules use it."""
 
     id: str
@@ -65,7 +66,7 @@ class Location(BaseModel):
     enabled: bool = True
 
 
-class Settings(BaseModel):
+class Settings(Stored):
     """All settings that steps read, in one picture."""
 
     locations: dict[str, Location] = {}

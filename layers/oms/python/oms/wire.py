@@ -18,7 +18,7 @@ MAX_QUANTITY = 1_000_000
 class Wire(BaseModel):
     """A body, or a part of one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def _rate(text: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from oms.stored import Stored
 from oms.wire import Count, Key, Moment, Quantity, SignedAmount, Wire
 
 
-class Stock(BaseModel):
+class Stock(Stored):
     """Figures of one SKU at one location, in whole units. `available` may be negative: after a low count or a raised safety stock."""
 
     sku: str

@@ -10,16 +10,17 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from oms.money.rounding import cut, percent, round_half_away
 from oms.money.units import Units
+from oms.stored import Stored
 
 TaxMode = Literal["net", "gross"]
 TaxRounding = Literal["line", "unit"]
 
 
-class Share(BaseModel):
+class Share(Stored):
     """Value of some units: parts in tax mode (price, adjustment, order_adjustment), each tax, and the total with tax."""
 
     model_config = ConfigDict(frozen=True)

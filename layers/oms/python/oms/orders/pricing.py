@@ -6,24 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from pydantic import BaseModel
-
 from oms.errors import Fault, invalid
 from oms.money.rounding import spread
 from oms.money.shares import Frozen, TaxMode, freeze
 from oms.orders.placing import Adjustment, DeliveryGroup, Line, PlaceOrder, Tax
 from oms.orders.records import PlacedFee, PlacedGroup, PlacedLine, PlacedTax
-
-
-class Totals(BaseModel):
-    """Order amounts in tax mode; `tax_amount` is all tax, `grand_total` what the customer pays (contract: Orders)."""
-
-    product_amount: int = 0
-    adjustment_amount: int = 0
-    delivery_amount: int = 0
-    fee_amount: int = 0
-    tax_amount: int = 0
-    grand_total: int = 0
+from oms.orders.totals import Totals, totals_of
 
 
 @dataclass(frozen=True)
@@ -65,22 +53,6 @@ def price(order: PlaceOrder) -> Priced:
         for fee in order.fees
     ]
     return Priced(lines, groups, fees, totals_of(lines, groups, fees))
-
-
-def totals_of(lines: Sequence[PlacedLine], groups: Sequence[PlacedGroup], fees: Sequence[PlacedFee]) -> Totals:
-    """Totals as placed."""
-    goods = [line.frozen for line in lines]
-    charges = [group.frozen for group in groups if group.frozen]
-    extras = [fee.frozen for fee in fees]
-    everything = [*goods, *charges, *extras]
-    return Totals(
-        product_amount=sum(share.price for share in goods),
-        adjustment_amount=sum(share.adjustment + share.order_adjustment for share in goods),
-        delivery_amount=sum(share.price + share.adjustment for share in charges),
-        fee_amount=sum(share.price for share in extras),
-        tax_amount=sum(share.tax for share in everything),
-        grand_total=sum(share.total for share in everything),
-    )
 
 
 def _line(line: Line, order_share: int, order: PlaceOrder) -> PlacedLine:

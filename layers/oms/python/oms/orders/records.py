@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from oms.money.shares import Frozen, TaxMode, TaxRounding
+from oms.stored import Stored
 
 
-class Record(BaseModel):
+class Record(Stored):
     """A stored item: `v` counts its writes, 0 meaning not stored yet."""
 
     v: int = 0
 
 
-class PlacedTax(BaseModel):
+class PlacedTax(Stored):
     """A tax of a line, charge or fee; amounts are in the frozen shares beside it, in the same order."""
 
     name: str
@@ -26,7 +27,7 @@ class PlacedTax(BaseModel):
     exempt_reason: str | None = None
 
 
-class PlacedLine(BaseModel):
+class PlacedLine(Stored):
     """A line as placed. `frozen` is its value; `delivery` its part of the group's delivery charge."""
 
     id: str
@@ -46,7 +47,7 @@ class PlacedLine(BaseModel):
     delivery: Frozen | None = None
 
 
-class PlacedGroup(BaseModel):
+class PlacedGroup(Stored):
     """A delivery group without the personal part (recipient, address). `frozen` is the whole charge."""
 
     id: str
@@ -60,7 +61,7 @@ class PlacedGroup(BaseModel):
     frozen: Frozen | None = None
 
 
-class PlacedFee(BaseModel):
+class PlacedFee(Stored):
     """An order fee with its frozen value."""
 
     code: str
@@ -98,7 +99,7 @@ class Personal(Record):
     groups: dict[str, dict[str, Any]] = {}
 
 
-class LineState(BaseModel):
+class LineState(Stored):
     """Counters of one line (design section 4). `pins`: units reserved per location and not yet on a fulfillment order."""
 
     ordered: int = 0
@@ -116,7 +117,7 @@ class LineState(BaseModel):
     excluded: list[str] = []
 
 
-class Hold(BaseModel):
+class Hold(Stored):
     """A reason to wait; `blocks` says what waits."""
 
     id: str
@@ -128,7 +129,7 @@ class Hold(BaseModel):
     released_at: str | None = None
 
 
-class Note(BaseModel):
+class Note(Stored):
     """What an agent wrote down."""
 
     id: str
@@ -137,7 +138,7 @@ class Note(BaseModel):
     at: str
 
 
-class Lease(BaseModel):
+class Lease(Stored):
     """Who captures the order right now, and until when nobody else may."""
 
     owner: str
@@ -162,7 +163,7 @@ class Summary(Record):
     updated_at: str = ""
 
 
-class FulfillmentLine(BaseModel):
+class FulfillmentLine(Stored):
     """Units of one line on a fulfillment order; `rejected` includes what was picked short."""
 
     quantity: int
@@ -212,7 +213,7 @@ class Shipment(Record):
     invoice_id: str | None = None
 
 
-class PaymentEvent(BaseModel):
+class PaymentEvent(Stored):
     """One fact about a tender: what we asked (state requested, our key) or what the provider says (its reference and time)."""
 
     kind: str
@@ -264,7 +265,7 @@ class CreditMemo(Record):
     refunds: list[dict[str, Any]] = []
 
 
-class ReturnLine(BaseModel):
+class ReturnLine(Stored):
     """Units of one line on their way back. received >= settled."""
 
     line_id: str
@@ -282,7 +283,7 @@ class ReturnLine(BaseModel):
         return self.quantity - self.received - self.closed
 
 
-class Receipt(BaseModel):
+class Receipt(Stored):
     """What came in and what was done with it. `settled` once paid for and, if so decided, back on the shelf."""
 
     line_id: str
@@ -336,21 +337,21 @@ class Wait(Record):
     execution: str = ""
 
 
-class Relayed(BaseModel):
+class Relayed(Stored):
     """How far the relay is: events published up to a sequence, and the tokens it has used (wait id to entered time)."""
 
     published: int = 0
     resumed: dict[str, str] = {}
 
 
-class Fact(BaseModel):
+class Fact(Stored):
     """One thing that happened, in the past tense: `order.captured`."""
 
     type: str
     data: dict[str, Any] = {}
 
 
-class Entry(BaseModel):
+class Entry(Stored):
     """One commit in the order's timeline: facts with consecutive sequence numbers, who did them and why."""
 
     sequence: int

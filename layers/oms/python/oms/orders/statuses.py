@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from oms.money.shares import Share
 from oms.orders.order import Order
-from oms.orders.pricing import Totals
 from oms.orders.quantities import kept, reserved
 from oms.orders.records import LineState
+from oms.orders.totals import Totals
 from oms.payments.ledger import Buckets, fold
 
 _PARCEL_TROUBLE = ("failure", "return_to_sender")

@@ -10,8 +10,8 @@ from oms.money.shares import Share
 from oms.money.units import count
 from oms.orders import quantities, statuses
 from oms.orders.order import Order
-from oms.orders.pricing import totals_of
 from oms.orders.records import FulfillmentOrder, Payment, Personal, PlacedGroup, PlacedLine, PlacedTax, Return, Shipment
+from oms.orders.totals import totals_of
 from oms.payments.ledger import fold, payment_status
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pydantic import BaseModel
-
 from oms.orders.records import Payment, PaymentEvent
+from oms.stored import Stored
 
 _STATE_ORDER = {"requested": 0, "failed": 1, "succeeded": 2}
 _BUCKET = {
@@ -19,7 +18,7 @@ _BUCKET = {
 }
 
 
-class Buckets(BaseModel):
+class Buckets(Stored):
     """Amounts in minor units. `authorized` is all that was ever authorized; `open_authorization` what can still be captured of it."""
 
     authorized: int = 0

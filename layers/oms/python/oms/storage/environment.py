@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from pydantic import BaseModel
+from oms.stored import Stored
 
 
-class Environment(BaseModel):
+class Environment(Stored):
     """Names of everything outside the process. What a function does not use stays empty there."""
 
     orders_table: str = ""
