@@ -36,29 +36,30 @@ class Wait:
     """Learns how long something takes, over all clients that wait for it."""
 
     def __init__(self, expected: float = 0.1) -> None:
-        self._expected = expected
+        self._expected, self._spread = expected, 0.0
 
     def until(self, fetch: Callable[[], Any], done: Callable[[Any], bool], what: str) -> Any:
         """What `fetch` returns once `done`; Failed after a minute."""
         began = time.monotonic()
-        pause = self._expected * 0.9
+        pause = self._expected + self._spread / 2  # to ask too early costs the engine more than to ask a little late
         while True:
             time.sleep(pause)
-            seen = fetch()
             took = time.monotonic() - began
+            seen = fetch()
             if done(seen):
-                self._expected += (took - self._expected) * 0.2
+                off = took * 0.9 - self._expected  # it was there before it was asked for
+                self._expected, self._spread = self._expected + off * 0.2, self._spread + (abs(off) - self._spread) * 0.2
                 return seen
             if took > _PATIENCE_SECONDS:
                 raise Failed(f"waited a minute in vain for {what}: {seen.get('id')} is {seen.get('status')}")
-            pause = max(0.03, min(0.3 * self._expected, 1.0))
+            pause = max(0.04, min(self._expected / 2, 1.0))
 
 
 class Waits:
     """One of each that a life has."""
 
     def __init__(self) -> None:
-        self.work, self.money, self.end = Wait(), Wait(), Wait(0.2)
+        self.work, self.money, self.refund, self.end = Wait(), Wait(), Wait(), Wait(0.02)
 
 
 class Tokens:
@@ -102,11 +103,15 @@ class Shop:
         number = next(self._numbers)
         return order(f"B-{self._run}-{number}", *(skus or (SKUS[number % len(SKUS)], SKUS[(number * 7 + 1) % len(SKUS)])))
 
+    def to_allocated(self, placed: dict[str, Any]) -> dict[str, Any]:
+        """Wait for its fulfillment order: the order as it then is."""
+        path = f"/v1/orders/{placed['id']}"
+        return dict(self._waits.work.until(lambda: self.get(path), lambda now: bool(now["fulfillment_orders"]), "its fulfillment order"))
+
     def to_delivered(self, placed: dict[str, Any]) -> dict[str, Any]:
         """Ship in one parcel, wait for the money, deliver: the order as it was when its money was there."""
         path, waits = f"/v1/orders/{placed['id']}", self._waits
-        seen = waits.work.until(lambda: self.get(path), lambda now: bool(now["fulfillment_orders"]), "its fulfillment order")
-        (work,) = seen["fulfillment_orders"]
+        (work,) = self.to_allocated(placed)["fulfillment_orders"]
         lines = [{"line_id": line["line_id"], "quantity": line["quantity"]} for line in work["lines"]]
         tracking = f"BEN-{work['id']}"
         self.post(f"/v1/fulfillment-orders/{work['id']}/ship", {"packages": [{"tracking_number": tracking, "lines": lines}]})
@@ -117,11 +122,12 @@ class Shop:
         return dict(seen)
 
     def to_refunded(self, order_id: str) -> None:
-        """Send one unit back: requested, approved, received."""
+        """Send one unit back: requested, approved, received, settled."""
         wanted = {"line_id": "1", "quantity": 1, "reason": "changed_mind", "resolution": "refund"}
         back = self.post(f"/v1/orders/{order_id}/returns", {"lines": [wanted]})["change"]["id"]
         self.post(f"/v1/returns/{back}/approve", {})
         self.post(f"/v1/returns/{back}/receive", {"lines": [{"line_id": "1", "quantity": 1, "condition": "resellable"}]})
+        self._waits.refund.until(lambda: self.get(f"/v1/returns/{back}"), lambda now: bool(now["status"] == "settled"), "its refund")
 
     def to_the_end(self, order_id: str, executions: int) -> dict[str, Any]:
         """Wait until all of its executions have ended; Failed if one did not succeed."""
@@ -140,8 +146,7 @@ class Shop:
         placed = self.place()
         self.to_delivered(placed)
         self.to_refunded(placed["id"])
-        self.to_the_end(placed["id"], executions=3)
-        done = self.get(f"/v1/orders/{placed['id']}")  # the answer before may hold a record that is older than its executions
+        done = self.to_the_end(placed["id"], executions=3)
         if done["payment"]["refunded"] == 0:
             raise Failed(f"{placed['id']} has ended without its refund")
 

@@ -91,6 +91,11 @@ def levels(name: str, measured: Sequence[Level]) -> None:
     print(f"  the aim at {most.clients} clients is {AIMS[name]:g} a second: {verdict}")
 
 
+def settled(orders: int, seconds: float) -> None:
+    """How long after the last answer the last order was allocated."""
+    print(f"  {orders} orders were all allocated {seconds:.1f} s after the last was placed")
+
+
 def last_units(sale: Sale) -> None:
     """Who got the last units."""
     heading("The last units: 16 buyers of one SKU")

@@ -5,24 +5,27 @@ The function that moto calls a Lambda with and its pause between retries are pri
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
-from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
 from infra.parts.synth import definition
 from oms.storage.clients import client
 from tests.support.world import JSON, MACHINES, Call, Killed, World, a_world
 
+_parse: Callable[[str], tuple[Any, Any]] = AmazonStateLanguageParser.parse
 PATIENCE = 20.0
 """Seconds after which a machine that does not come to rest is a failure."""
 
@@ -118,14 +121,19 @@ def an_engine(monkeypatch: pytest.MonkeyPatch, change: Callable[[str, JSON], Non
     definitions = {name: json.loads(json.dumps(definition(name))) for name in MACHINES}
     for name, machine in definitions.items():
         change(name, machine["States"])
-    # moto parses a definition when it is created and again whenever it is started; that one is enough.
-    monkeypatch.setattr(StepFunctionsParserBackend, "_validate_definition", lambda definition: None)
+    # moto parses a definition when it is created and again whenever it is started, which takes longer than running it.
+    monkeypatch.setattr(AmazonStateLanguageParser, "parse", lambda text: copy.deepcopy(_parsed(text)))
     with a_world(monkeypatch, definitions) as world:
         engine = Engine(world)
         world.wire.after.append(engine.note)
         monkeypatch.setattr(lambda_eval_utils, "_invoke_lambda_function", engine.invoke)
         monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=lambda seconds: time.sleep(seconds / 1000)))
         yield engine
+
+
+@cache
+def _parsed(text: str) -> tuple[Any, Any]:
+    return _parse(text)[0], None
 
 
 def _failed(kind: str, message: str) -> JSON:

@@ -10,6 +10,6 @@ from hypothesis import HealthCheck, configuration, settings
 configuration.set_hypothesis_home_dir(".oms/cache/hypothesis")
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
-settings.register_profile("gate", derandomize=True, max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=_QUIET)
-settings.register_profile("thorough", max_examples=3000, stateful_step_count=60, deadline=None, suppress_health_check=_QUIET)
+settings.register_profile("gate", derandomize=True, max_examples=100, stateful_step_count=60, deadline=None, suppress_health_check=_QUIET)
+settings.register_profile("thorough", max_examples=3000, stateful_step_count=120, deadline=None, suppress_health_check=_QUIET)
 settings.load_profile(os.environ.get("OMS_PROPERTIES", "gate"))

@@ -27,9 +27,12 @@ from oms.api.signatures import sign
 from oms.flows.gateways import GATEWAYS
 from oms.orders.records import Payment
 from oms.payments.gateway import Gateway, Outcome
+from oms.settings import LocationSettings
 from oms.storage import settings as stored_settings
 from oms.storage.clients import client
 from oms.storage.environment import environment
+from oms.storage.inventory import put_count
+from oms.storage.settings import put_setting
 from tests.support.orders import a_line, an_order
 
 ARN = "arn:aws:{service}:us-east-1:123456789012:{name}"
@@ -376,13 +379,13 @@ def a_world(monkeypatch: pytest.MonkeyPatch, definitions: dict[str, JSON] | None
         wire.patch(monkeypatch)
         monkeypatch.setitem(GATEWAYS, "sandbox", world.gateway)
         monkeypatch.setattr(clock, "datetime", _moved(world))
-        _furnish(world, definitions or {})
+        _furnish(definitions or {})
         yield world
     for each in forget:
         each()
 
 
-def _furnish(world: World, definitions: dict[str, JSON]) -> None:
+def _furnish(definitions: dict[str, JSON]) -> None:
     dynamodb = client("dynamodb")
     for table in TABLES:
         keys = {"pk": "HASH", "sk": "RANGE"}
@@ -408,9 +411,9 @@ def _furnish(world: World, definitions: dict[str, JSON]) -> None:
     for name, value in SECRETS.items():
         client("secretsmanager").create_secret(Name=f"oms/webhooks/{name}", SecretString=value)
     for place in ("berlin", "lyon"):
-        world.done("PUT", f"/v1/locations/{place}", {"name": place.title(), "type": "warehouse"})
-        for sku in ("A", "B"):
-            world.stock(sku, place, 10)
+        put_setting("locations", place, LocationSettings(name=place.title(), type="warehouse").model_dump())
+        for sku in PRICES:
+            put_count(None, sku, place, {"on_hand": 10})
 
 
 def _moved(world: World) -> type[datetime]:

@@ -9,6 +9,7 @@ COMMANDS = {
     "stop": "stop the stack that runs, saving its state",
     "status": "say whether it runs, where, and what its state machines do",
     "demo": "play the life of one order and exit",
+    "replay": "place, ship and capture the invoices of a CSV file",
     "token": "print an access token for the API",
     "logs": "show what the functions log",
     "open": "show an order, its timeline and its executions",

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from oms.api.http import asked, client_of, header, reply
-from oms.errors import Conflict
+from oms.errors import Conflict, Refused
 from oms.orders.order import Order
 from oms.storage.orders import Cause, Taken, load, update
 
@@ -29,15 +29,15 @@ def command(app: APIGatewayHttpResolver, order_id: str, act: Act, view: View, *,
 
     key = lambda: request.record(status=status, subject=str(result[0] or ""))  # noqa: E731
     cause = Cause(f"client:{client_of(app)}", request.key or route, key)
-    earlier = request.earlier()
-    if earlier is None:
-        try:
-            order = update(order_id, run, cause)
-            return reply(status, view(order, result[0]), version=order.summary.version)
-        except Taken as error:
-            # The same key was used at the same moment, or a name that the command claims stays taken.
-            earlier = request.earlier()
-            if earlier is None:
-                raise Conflict(f"'{error.detail}' belongs to another record", kind="name-taken") from error
+    try:
+        order = update(order_id, run, cause)
+        return reply(status, view(order, result[0]), version=order.summary.version)
+    except (Taken, Refused) as error:
+        # A repetition finds its key used, or is refused because the first time has done it: only then is the key looked up.
+        earlier = request.earlier()
+        if earlier is None and isinstance(error, Taken):
+            raise Conflict(f"'{error.detail}' belongs to another record", kind="name-taken") from error
+        if earlier is None:
+            raise
     order = load(order_id)
     return reply(int(earlier["status"]), view(order, earlier.get("subject")), version=order.summary.version, replayed=True)

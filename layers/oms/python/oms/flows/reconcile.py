@@ -88,7 +88,7 @@ def _repair(order_id: str, cutoff: str, report: Report) -> None:
         return
     report.orders += 1
     if order.relayed.published < order.summary.sequence:
-        relay_order(order_id, [])
+        relay_order(order_id)
         report.published += 1
         order = load(order_id)
     if any(_expired(hold, order.now) for hold in order.summary.holds):
@@ -169,7 +169,7 @@ def _drain_parked(report: Report, seconds_left: Callable[[], float]) -> None:
             order_id = json.loads(message["Body"]).get("order_id", "")
             if order_of(order_id):
                 try:
-                    relay_order(order_id, [])
+                    relay_order(order_id)
                 except Exception:
                     # Left in the queue: it comes back, and after its last try goes to the dead letters.
                     report.failed += 1

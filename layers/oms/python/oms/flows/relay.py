@@ -1,13 +1,14 @@
 """Relay: after a commit, start executions, resume executions, publish events; each from the stored record, each safe to repeat.
 
-One order after the other; an order that cannot be relayed is parked in the relay's own queue and does not stop the others.
+An order that cannot be relayed is parked in the relay's own queue and does not stop the others of its batch.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -27,23 +28,68 @@ _WORKERS = 8
 _EVENTS_PER_CALL = 10
 
 
+@dataclass
+class Work:
+    """One order's part of a batch: its new entries, then what was read of it, and the error that stopped it."""
+
+    order_id: str
+    entries: list[Entry]
+    order: Order | None = None
+    news: list[Entry] = field(default_factory=list)
+    error: Exception | None = None
+
+
 def relay(orders: Mapping[str, list[Entry]]) -> list[str]:
     """Relay each order's new entries. Returns the orders that had to be parked."""
-    items = list(orders.items())
-    if len(items) == 1:
-        results = [_relay_or_park(*items[0])]
-    else:
-        with ThreadPoolExecutor(_WORKERS) as pool:
-            results = list(pool.map(lambda item: _relay_or_park(*item), items))
-    return [order_id for order_id, relayed in zip(orders, results, strict=True) if not relayed]
+    works = [Work(order_id, entries) for order_id, entries in orders.items()]
+    _together(works)
+    stopped = [work for work in works if work.error]
+    for work in stopped:
+        park(work.order_id, work.entries, f"{type(work.error).__name__}: {work.error}")
+    return [work.order_id for work in stopped]
 
 
-def relay_order(order_id: str, entries: list[Entry]) -> None:
-    """Publish what is not published, start what the facts call for, resume what has come to its time."""
-    order = load(order_id)
-    news = _unpublished(order, entries)
-    _publish(order, news)
-    for entry in news:
+def relay_order(order_id: str) -> None:
+    """Relay whatever one order has that is not relayed yet; raises what stops it."""
+    work = Work(order_id, [])
+    _together([work])
+    if work.error:
+        raise work.error
+
+
+def _together(works: list[Work]) -> None:
+    """Read all, publish all in few calls, then start and resume; an order that fails stops by itself."""
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        each = map if len(works) == 1 else pool.map
+        list(each(lambda work: _try(_read, work), works))
+        _publish(works)
+        list(each(lambda work: _try(_act, work), works))
+
+
+def _try(step: Callable[[Work], None], work: Work) -> None:
+    for attempt in range(_TRIES):
+        if work.error:
+            return
+        try:
+            step(work)
+            return
+        except Exception as error:
+            # Whatever it is, it must not stop the other orders of the batch; the parked message says what it was.
+            if attempt == _TRIES - 1:
+                work.error = error
+
+
+def _read(work: Work) -> None:
+    work.order = load(work.order_id)
+    work.news = _unpublished(work.order, work.entries)
+
+
+def _act(work: Work) -> None:
+    """Start what the facts call for, resume what has come to its time, and note how far the order is."""
+    order = work.order
+    if order is None:
+        return
+    for entry in work.news:
         for fact in entry.facts:
             execution = started_by(order, fact.type, fact.data)
             if execution:
@@ -54,9 +100,9 @@ def relay_order(order_id: str, entries: list[Entry]) -> None:
         if how:
             resume(wait, how)
             resumed[wait.id] = wait.entered
-    done = Relayed(published=_last(news) if news else order.relayed.published, resumed=resumed)
+    done = Relayed(published=_last(work.news) if work.news else order.relayed.published, resumed=resumed)
     if done != order.relayed:
-        advance(order_id, done)
+        advance(work.order_id, done)
 
 
 def start(order: Order, execution: Execution) -> None:
@@ -84,18 +130,6 @@ def park(order_id: str, entries: list[Entry], reason: str) -> None:
     client("sqs").send_message(QueueUrl=environment().parked_queue_url, MessageBody=json.dumps(body))
 
 
-def _relay_or_park(order_id: str, entries: list[Entry]) -> bool:
-    for attempt in range(_TRIES):
-        try:
-            relay_order(order_id, entries)
-            return True
-        except Exception as error:
-            # Whatever it is, it must not stop the other orders of the batch; the parked message says what it was.
-            if attempt == _TRIES - 1:
-                park(order_id, entries, f"{type(error).__name__}: {error}")
-    return False
-
-
 def _unpublished(order: Order, entries: Iterable[Entry]) -> list[Entry]:
     """Entries after the last published one, in order. What the batch lacks (a lost or parked record) is read from the timeline."""
     done = order.relayed.published
@@ -114,17 +148,35 @@ def _last(entries: list[Entry]) -> int:
     return entries[-1].sequence + len(entries[-1].facts) - 1
 
 
-def _publish(order: Order, entries: list[Entry]) -> None:
-    events = [event for entry in entries for event in events_of(order, entry)]
-    bus = environment().event_bus
+def _publish(works: list[Work]) -> None:
+    """All orders' events, each order's in sequence, ten to a call. Orders of a call that fails are stopped: their order must not break."""
+    events = [(work, event) for work in works if work.order for entry in work.news for event in events_of(work.order, entry)]
     for at in range(0, len(events), _EVENTS_PER_CALL):
-        batch = [
-            {"EventBusName": bus, "Source": "oms", "DetailType": event["type"], "Detail": json.dumps(event), "Resources": [order.id]}
-            for event in events[at : at + _EVENTS_PER_CALL]
-        ]
-        answer = client("events").put_events(Entries=batch)
-        if answer.get("FailedEntryCount"):
-            raise RuntimeError(f"EventBridge refused {answer['FailedEntryCount']} of {len(batch)} events")
+        batch = [(work, event) for work, event in events[at : at + _EVENTS_PER_CALL] if not work.error]
+        if batch:
+            error = _put_events([event for _, event in batch])
+            for work, _ in batch if error else ():
+                work.error = error
+
+
+def _put_events(events: list[dict[str, Any]]) -> Exception | None:
+    """Put at most ten events; after the last try, what went wrong."""
+    bus, error = environment().event_bus, None
+    entries = [
+        {"EventBusName": bus, "Source": "oms", "DetailType": event["type"], "Detail": json.dumps(event), "Resources": [event["order_id"]]}
+        for event in events
+    ]
+    for _ in range(_TRIES):
+        try:
+            refused = client("events").put_events(Entries=entries).get("FailedEntryCount", 0)
+        except Exception as failure:
+            # As in _try: the batch goes on without these orders.
+            error = failure
+            continue
+        if not refused:
+            return None
+        error = RuntimeError(f"EventBridge refused {refused} of {len(entries)} events")
+    return error
 
 
 def events_of(order: Order, entry: Entry) -> list[dict[str, Any]]:
