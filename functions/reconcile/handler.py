@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from oms.api.observe import logger, observed
-from oms.flows.reconcile import reconcile
+from oms.flows.reconcile import ENDED_WITHIN, reconcile
 
 _QUIET_SECONDS = 300
 
 
 @observed
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A schedule, or an operator with {"older_than_seconds": n}."""
+    """A schedule, or an operator with {"older_than_seconds": n, "ended_within_seconds": n}: after an outage, how far back to look."""
     older_than = int(event.get("older_than_seconds", _QUIET_SECONDS))
-    report = reconcile(older_than, lambda: context.get_remaining_time_in_millis() / 1000).as_dict()
+    ended_within = int(event.get("ended_within_seconds", ENDED_WITHIN))
+    report = reconcile(older_than, lambda: context.get_remaining_time_in_millis() / 1000, ended_within).as_dict()
     logger.info("reconciled", extra=report)
     return report

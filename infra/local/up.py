@@ -103,7 +103,8 @@ def _prepared(local: Local, engine: Engine, console: Console, *, started: bool) 
 def reconcile(stack: Stack) -> dict[str, object]:
     """Run the reconcile function over records of any age: what it repaired. Trouble if it failed."""
     answer = stack.aws.functions.invoke(
-        FunctionName=stack.outputs["ReconcileFunction"], Payload=json.dumps({"older_than_seconds": 0}).encode()
+        FunctionName=stack.outputs["ReconcileFunction"],
+        Payload=json.dumps({"older_than_seconds": 0, "ended_within_seconds": 24 * 3600}).encode(),
     )
     payload = json.loads(answer["Payload"].read() or b"null")
     if answer.get("FunctionError"):

@@ -17,13 +17,13 @@ ARNS = {"ORDER_MACHINE_ARN", "FULFILLMENT_MACHINE_ARN", "RETURN_MACHINE_ARN"}
 ENVIRONMENT = {
     "capture": TABLES,
     "allocate": TABLES,
-    "ship": {"ORDERS_TABLE", "SETTINGS_TABLE"},
+    "ship": {"ORDERS_TABLE", "INVENTORY_TABLE"},
     "capture_payment": {"ORDERS_TABLE"},
     "return_order": TABLES,
     "raise_exception": {"ORDERS_TABLE"},
-    "service_api": TABLES,
-    "query_api": {"ORDERS_TABLE", "SETTINGS_TABLE"} | ARNS,
-    "fulfillment_api": TABLES,
+    "service_api": {"ORDERS_TABLE", "SETTINGS_TABLE"},
+    "query_api": {"ORDERS_TABLE"} | ARNS,
+    "fulfillment_api": {"ORDERS_TABLE", "INVENTORY_TABLE"},
     "inventory_api": TABLES,
     "settings_api": {"ORDERS_TABLE", "SETTINGS_TABLE"},
     "carrier_webhook": {"ORDERS_TABLE", "WEBHOOK_SECRETS"},
@@ -152,8 +152,8 @@ class TestGrants:
         writing = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
         assert [name for name in functions() if writing & rights(name, "oms-settings")] == ["settings_api"]
 
-    def test_only_capture_and_service_delete_from_orders(self) -> None:
-        assert [name for name in functions() if "dynamodb:DeleteItem" in rights(name, "oms-")] == ["capture", "service_api"]
+    def test_only_capture_deletes_from_orders(self) -> None:
+        assert [name for name in functions() if "dynamodb:DeleteItem" in rights(name, "oms-")] == ["capture"]
 
     @pytest.mark.parametrize("name", ["inventory_api", "settings_api"])
     def test_idempotency_keys_are_all_they_reach_in_orders(self, name: str) -> None:
@@ -178,7 +178,6 @@ class TestGrants:
 
     def test_lists_are_read_by_those_who_list(self) -> None:
         assert {name for name in functions() if rights(name, "/index/lists")} == {
-            "service_api",
             "query_api",
             "fulfillment_api",
             "reconcile",

@@ -223,8 +223,8 @@ class TestEveryMachine:
             payload = dict(state["Parameters"]["Payload"])
             token = payload.pop("token.$", None)
             assert token == ("$$.Task.Token" if waits_for_token(state) else None), name
-            for extra in ("failed_step", "error.$"):
-                payload.pop(extra, None)
+            raising = {key: payload.pop(key) for key in ("failed_step", "error.$", "execution_arn.$") if key in payload}
+            assert bool(raising) == name.startswith("Raise exception: "), name
             assert payload == {
                 "step": name,
                 "input.$": "$",

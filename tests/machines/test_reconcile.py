@@ -88,7 +88,6 @@ def test_an_unresumed_token_is_resumed(engine: Engine, what: str) -> None:
     assert engine.statuses()[fo] == ("Deliver" if what == "shipment" else "SUCCEEDED")
 
 
-@pytest.mark.xfail(reason="reconcile walks open orders only, and the delivery has completed this one", strict=True)
 def test_news_that_completed_an_order_and_was_not_relayed_is_found_too(engine: Engine) -> None:
     world = engine.world
     order = placed(engine)

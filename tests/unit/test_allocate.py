@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from oms.fulfillment import work
 from oms.fulfillment.allocate import needs_stock
 from oms.inventory.stock import Stock
@@ -109,7 +107,6 @@ def test_rejected_units_go_elsewhere_and_never_back() -> None:
     assert world.row("A", "munich").reserved == 0
 
 
-@pytest.mark.xfail(reason="bug: _find_places forgets all but the last change per SKU and place")
 def test_two_lines_of_a_sku_are_placed_on_what_is_left_after_each_other() -> None:
     world = World({"A": {"berlin": 4, "munich": 9}})
     lines = [a_line("1", quantity=1), a_line("2", quantity=1), a_line("3", quantity=2, delivery_group="g2")]
@@ -122,7 +119,6 @@ def test_two_lines_of_a_sku_are_placed_on_what_is_left_after_each_other() -> Non
     assert (world.row("A", "munich").reserved, world.row("A", "munich").available) == (3, 0)
 
 
-@pytest.mark.xfail(reason="bug: _grant offers the same stock to every group")
 def test_stock_that_another_group_took_is_waited_for_again() -> None:
     world = World({"A": {"berlin": 0}})
     lines = [a_line("1", quantity=1, backorder="allow"), a_line("2", quantity=1, backorder="allow", delivery_group="g2")]

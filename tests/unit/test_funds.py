@@ -136,7 +136,6 @@ def test_a_shipment_is_invoiced_for_exactly_its_units_and_their_delivery() -> No
     assert statuses.payment_status(order) == "captured"
 
 
-@pytest.mark.xfail(reason="bug: the fee depends on which invoices exist")
 def test_two_shipments_invoiced_at_the_same_moment_charge_the_fee_once() -> None:
     world = World()
     order, fo = world.allocated(an_order(a_line(quantity=2), fees=[{"code": "wrap", "amount": 50, "taxes": []}]))

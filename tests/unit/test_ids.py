@@ -22,7 +22,6 @@ def test_what_is_no_such_id_belongs_to_nothing(text: str) -> None:
     assert order_of(text) is None
 
 
-@pytest.mark.xfail(reason="bug: base32 does not sort as its bytes do")
 def test_ids_sort_by_age(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     for millis in range(0, 2**42, 2**42 // 500):
@@ -48,16 +47,7 @@ def test_a_time_can_be_moved() -> None:
     assert later("2027-01-01T00:00:00.000Z", days=-1, milliseconds=1) == "2026-12-31T00:00:00.001Z"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "tomorrow",
-        "2026-11-23",
-        "2026-11-23T04:05:06",
-        pytest.param("9999-12-31T23:59:59-01:00", marks=pytest.mark.xfail(reason="bug: OverflowError")),
-    ],
-)
+@pytest.mark.parametrize("text", ["", "tomorrow", "2026-11-23", "2026-11-23T04:05:06", "9999-12-31T23:59:59-01:00"])
 def test_a_time_without_offset_or_out_of_range_is_no_moment(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse(text)

@@ -73,7 +73,6 @@ def test_an_answer_takes_the_place_of_our_request() -> None:
     assert ledger.fold(payment) == ledger.Buckets(captured=100)
 
 
-@pytest.mark.xfail(reason="bug: newest looks for answers among winners only")
 def test_our_request_is_answered_even_when_newer_news_of_it_is_on_record() -> None:
     asked, answer = event("capture", "requested", key="k/1"), event("capture", "succeeded", at="2", key="k/1", reference="r")
     told = event("capture", "succeeded", at="3", reference="r")

@@ -37,9 +37,7 @@ WHOLE = "must be a whole number (amounts are whole minor units: 12.50 EUR is 125
         ({"order_number": "x" * 101}, "/order_number", "at most 100"),
         ({"placed_at": "2026-11-23T08:00:00"}, "/placed_at", "no offset"),
         ({"placed_at": "yesterday"}, "/placed_at", "Invalid isoformat"),
-        pytest.param(
-            {"placed_at": "0001-01-01T00:00:00+14:00"}, "/placed_at", "out of range", marks=pytest.mark.xfail(reason="bug: OverflowError")
-        ),
+        ({"placed_at": "0001-01-01T00:00:00+14:00"}, "/placed_at", "out of range"),
         ({"lines": []}, "/lines", "at least 1"),
         ({"lines": [a_line(quantity=0)]}, "/lines/0/quantity", "greater than or equal to 1"),
         ({"lines": [a_line(quantity=-2)]}, "/lines/0/quantity", "greater than or equal to 1"),
@@ -84,7 +82,6 @@ def test_what_is_no_object_is_refused(body: Any) -> None:
     assert list(faults(body)) == [""]
 
 
-@pytest.mark.xfail(reason="bug: times are kept as sent")
 def test_times_are_kept_in_utc_so_that_they_sort_as_they_read() -> None:
     assert read_order(an_order() | {"placed_at": "2026-11-23T09:30:00+01:00"}).placed_at == "2026-11-23T08:30:00.000Z"
 

@@ -222,7 +222,6 @@ def test_the_delivery_charge_goes_back_only_when_asked(reduce_shipping: bool, re
     assert (statuses.money_owed(order), order.summary.status) == ("none", "completed")
 
 
-@pytest.mark.xfail(reason="bug: settle counts what arrived after the memo was made")
 def test_a_settlement_covers_what_had_arrived_when_it_began() -> None:
     world, order, ret = approved(3)
     receive(order, world, ret, "1", 1)

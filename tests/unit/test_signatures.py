@@ -42,18 +42,7 @@ def test_a_missing_header_is_refused_f02(name: str) -> None:
     assert caught.value.status == 401
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "now",
-        "",
-        "-1",
-        "1.8e9",
-        "²",
-        pytest.param("9" * 5000, marks=pytest.mark.xfail(reason="bug: int() refuses so many digits with a ValueError")),
-        f" {NOW}",
-    ],
-)
+@pytest.mark.parametrize("text", ["now", "", "-1", "1.8e9", "²", "9" * 5000, f" {NOW}"])
 def test_a_time_that_is_no_number_is_refused_f02(text: str) -> None:
     assert not accepted(headers(timestamp=text))
 

@@ -133,7 +133,6 @@ def test_a_tracking_number_is_claimed_for_its_parcel() -> None:
     assert [(made.key, made.data) for made in order.claims] == [("tracking#T1", {"order_id": order.id, "shipment_id": parcel.id})]
 
 
-@pytest.mark.xfail(reason="bug: KeyError")
 def test_a_tracking_number_is_one_parcels() -> None:
     order, fo = World().allocated(an_order(a_line(quantity=4)))
     shipped(order, fo, {"packages": [{"tracking_number": "T1", "reference": "P1", "lines": units({"1": 1})}]}, "T1")
@@ -154,12 +153,7 @@ def test_a_name_is_one_packages_of_a_request(field: str) -> None:
         ({}, Invalid, "/packages: name at least one package"),
         (packages({"9": 1}), Invalid, "/packages/0/lines/0/line_id: fo_.* has no line '9'"),
         (packages({"1": 1}, {"1": 2}), Conflict, "line 1: 3 asked, 2 open"),
-        pytest.param(
-            {"short": [{"line_id": "9", "quantity": 1, "reason": "gone"}]},
-            Invalid,
-            "/short/0/line_id: fo_.* has no line '9'",
-            marks=pytest.mark.xfail(reason="bug: the pointer says /lines"),
-        ),
+        ({"short": [{"line_id": "9", "quantity": 1, "reason": "gone"}]}, Invalid, "/short/0/line_id: fo_.* has no line '9'"),
         ({"short": [{"line_id": "1", "quantity": 3, "reason": "gone"}]}, Conflict, "line 1: 3 asked, 2 open"),
     ],
 )
@@ -187,7 +181,6 @@ def test_what_is_short_goes_back_to_be_routed_again() -> None:
     assert (world.row("A", "berlin").on_hand, world.row("A", "berlin").reserved) == (2, 0)
 
 
-@pytest.mark.xfail(reason="bug: only the last row counts")
 def test_a_line_named_twice_counts_both_times() -> None:
     world = World({"A": {"berlin": 3}})
     order, fo = world.allocated(an_order(a_line(quantity=3)))

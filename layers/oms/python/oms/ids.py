@@ -15,9 +15,9 @@ _KEY_LENGTH = 20
 
 
 def new_order_id() -> str:
-    """A new order id: 6 bytes of time (so that ids sort by age) and 6 random bytes, in lower-case base32."""
+    """A new order id: 6 bytes of time (so that ids sort by age) and 6 random bytes, in lower-case base32hex."""
     raw = int(time.time() * 1000).to_bytes(6, "big") + os.urandom(6)
-    return "ord_" + base64.b32encode(raw).decode().rstrip("=").lower()
+    return "ord_" + base64.b32hexencode(raw).decode().rstrip("=").lower()
 
 
 def part_id(prefix: str, order_id: str, number: int) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError
 
-from oms.clock import parse
+from oms.clock import parse, stamp
 from oms.errors import Fault
 from oms.money.currencies import EXPONENTS
 
@@ -38,8 +38,7 @@ def _currency(code: str) -> str:
 
 
 def _moment(text: str) -> str:
-    parse(text)
-    return text
+    return stamp(parse(text))  # in UTC, so that times sort and compare as they read
 
 
 def _metadata(value: dict[str, Any]) -> dict[str, Any]:

@@ -6,12 +6,14 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import time
 from collections.abc import Mapping
 
 from oms.errors import Refused
 
 TOLERANCE_SECONDS = 300
+_SECONDS = re.compile("[0-9]{1,12}")
 
 
 class Unsigned(Refused):
@@ -22,7 +24,7 @@ def verify(secrets: str, headers: Mapping[str, str], body: bytes, *, now: float 
     """The message id, when one of the blank-separated secrets signed this body. Unsigned otherwise, never saying which part was wrong."""
     keys = [key for text in secrets.split() if (key := _key(text))]
     message_id, sent_at, signatures = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
-    if not keys or not message_id or not signatures or not sent_at.isdecimal():
+    if not keys or not message_id or not signatures or not _SECONDS.fullmatch(sent_at):
         raise _unsigned()
     if abs((now if now is not None else time.time()) - int(sent_at)) > TOLERANCE_SECONDS:
         raise _unsigned()

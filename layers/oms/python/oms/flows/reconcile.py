@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain
 
 from botocore.exceptions import ClientError
 
@@ -24,11 +25,13 @@ from oms.orders.records import FulfillmentOrder, Hold, Return, Summary
 from oms.storage.clients import client
 from oms.storage.environment import environment
 from oms.storage.inventory import stock_of
-from oms.storage.orders import Cause, listed, load, status_lists, update
+from oms.storage.orders import ENDED_SHARDS, Cause, ended_list, listed, load, status_lists, update
 
 _OPEN_STATUSES = ("received", "open", "on_hold")
 _OPEN_RETURNS = ("requested", "approved", "in_transit", "partially_received", "received")
 _PAGE = 100
+ENDED_WITHIN = 1800
+"""Seconds; a pass every five minutes sees each ended order several times."""
 
 
 @dataclass
@@ -50,12 +53,13 @@ class Report:
         return asdict(self)
 
 
-def reconcile(older_than_seconds: int, seconds_left: Callable[[], float]) -> Report:
-    """One pass over all open orders; it stops before its time is over and says so (`finished`)."""
+def reconcile(older_than_seconds: int, seconds_left: Callable[[], float], ended_within_seconds: int = ENDED_WITHIN) -> Report:
+    """One pass over all open orders and those that ended lately; it stops before its time is over and says so (`finished`)."""
     report = Report()
     _drain_parked(report, seconds_left)
     cutoff = later(stamp(), seconds=-older_than_seconds)
-    for order_id in _open_orders():
+    ended_since = later(stamp(), seconds=-ended_within_seconds)
+    for order_id in chain(_open_orders(), _ended_orders(ended_since, cutoff)):
         if seconds_left() < 10:
             report.finished = False
             break
@@ -78,6 +82,18 @@ def _open_orders() -> Iterator[str]:
                 if row["pk"] not in seen:
                     seen.add(row["pk"])
                     yield row["pk"]
+
+
+def _ended_orders(since: str, until: str) -> Iterator[str]:
+    """Orders that ended between two times: what came last may be unpublished, an execution may wait in vain for it."""
+    hour = since[:13] + ":00:00.000Z"
+    while hour <= until:
+        for shard in range(ENDED_SHARDS):
+            after = ""
+            while page := listed(ended_list(hour, shard), newest_first=False, limit=_PAGE, after=after, since=since, until=until):
+                after = page[-1]["at"]
+                yield from (row["pk"] for row in page)
+        hour = later(hour, hours=1)
 
 
 def _repair(order_id: str, cutoff: str, report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from oms.clock import later
@@ -32,8 +33,9 @@ def allocate(order: Order, stock: Mapping[str, Sequence[Stock]], settings: Setti
     explanation: dict[str, Route] = {}
     for group in order.placed.delivery_groups:
         lines = [(line, state) for line, state in order.lines() if line.delivery_group == group.id]
-        _grant(lines, stock, _places(order, group, settings))
+        granted = _grant(lines, stock, _places(order, group, settings))
         explanation[group.id] = _find_places(order, lines, stock, _places(order, group, settings))
+        _take_back(lines, granted)
         for line, state in lines:
             for place, quantity in state.pins.items():
                 work.setdefault((group.id, place), {})[line.id] = quantity
@@ -58,13 +60,23 @@ def _places(order: Order, group: PlacedGroup, settings: Settings) -> dict[str, L
     return {key: place for key, place in places.items() if group.type != "pickup" or key == group.location_id}
 
 
-def _grant(lines: Sequence[tuple[PlacedLine, LineState]], stock: Mapping[str, Sequence[Stock]], places: Mapping[str, Location]) -> None:
-    """Backordered units for which there is stock now become open units again; the search then places them."""
+def _grant(
+    lines: Sequence[tuple[PlacedLine, LineState]], stock: Mapping[str, Sequence[Stock]], places: Mapping[str, Location]
+) -> dict[str, int]:
+    """Backordered units for which there is stock now become open units again, so that the search may place them: how many per line."""
     free = {sku: sum(row.available_to_fulfill for row in rows if row.location_id in places) for sku, rows in stock.items()}
+    granted: dict[str, int] = {}
     for line, state in lines:
-        granted = min(state.backordered, free.get(line.sku, 0))
-        state.backordered -= granted
-        free[line.sku] = free.get(line.sku, 0) - granted
+        granted[line.id] = min(state.backordered, free.get(line.sku, 0))
+        state.backordered -= granted[line.id]
+        free[line.sku] = free.get(line.sku, 0) - granted[line.id]
+    return granted
+
+
+def _take_back(lines: Sequence[tuple[PlacedLine, LineState]], granted: Mapping[str, int]) -> None:
+    """Granted units that found no place after all (another line or group took the stock, or its place has refused) wait on."""
+    for line, state in lines:
+        state.backordered += min(granted[line.id], open_units(state) - reserved(state))
 
 
 def _find_places(
@@ -78,10 +90,12 @@ def _find_places(
         if unplaced > 0:
             demand[line.sku] = demand.get(line.sku, 0) + unplaced
             barred.setdefault(line.sku, set()).update(state.excluded)
-    taken = {(change.sku, change.location_id): change.reserve for change in order.stock}
+    taken: Counter[tuple[str, str]] = Counter()
+    for change in order.stock:
+        taken[change.sku, change.location_id] += change.reserve
     supply = {
         place: {
-            row.sku: max(0, row.available_to_fulfill - taken.get((row.sku, place), 0))
+            row.sku: max(0, row.available_to_fulfill - taken[row.sku, place])
             for sku in demand
             for row in stock.get(sku, ())
             if row.location_id == place and place not in barred[sku]

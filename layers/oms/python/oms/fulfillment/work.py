@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from oms.errors import Conflict, Fault, NotFound, invalid
@@ -136,11 +139,12 @@ def ship(order: Order, fo: FulfillmentOrder, request: ShipRequest, tracked: dict
     check(fo, "ship")
     if order.open_holds("ship"):
         raise Conflict(f"order {order.placed.order_number} is held; release its holds that block shipping first")
-    _check_quantities(fo, new, request.short)
+    _check_tracking(order, new)
+    _check_quantities(fo, new, request.short, "/short")
     for package in new:
         _send(order, fo, package, tracked)
     if request.short:
-        _give_back(order, fo, {row.line_id: row.quantity for row in request.short}, "; ".join(row.reason for row in request.short))
+        _give_back(order, fo, _summed(request.short), "; ".join(row.reason for row in request.short))
     _settle_status(order, fo)
     _reopen(order)
 
@@ -150,9 +154,9 @@ def reject(order: Order, fo: FulfillmentOrder, request: RejectRequest) -> None:
     check(fo, "reject")
     rows = request.lines
     everything = {line_id: line.open for line_id, line in fo.lines.items()}
-    quantities = everything if rows is None else {row.line_id: row.quantity for row in rows}
+    quantities = everything if rows is None else _summed(rows)
     if rows is not None:
-        _check_quantities(fo, [], rows)
+        _check_quantities(fo, [], rows, "/lines")
     _give_back(order, fo, {line_id: quantity for line_id, quantity in quantities.items() if quantity}, request.reason)
     _settle_status(order, fo)
     _reopen(order)
@@ -220,11 +224,11 @@ def _check_names(packages: list[Package]) -> None:
             raise invalid(*(Fault("another package of this request has it too", f"/packages/{index}/{field}") for index in twice))
 
 
-def _check_quantities(fo: FulfillmentOrder, packages: list[Package], short: list[ShortLine] | list[PackageLine]) -> None:
+def _check_quantities(fo: FulfillmentOrder, packages: list[Package], rest: Sequence[PackageLine], place_of_rest: str) -> None:
     asked: dict[str, int] = {}
     faults: list[Fault] = []
     named = [(f"/packages/{i}/lines/{j}", row) for i, package in enumerate(packages) for j, row in enumerate(package.lines)]
-    named += [(f"/{'short' if packages else 'lines'}/{i}", row) for i, row in enumerate(short)]
+    named += [(f"{place_of_rest}/{i}", row) for i, row in enumerate(rest)]
     for place, row in named:
         if row.line_id not in fo.lines:
             faults.append(Fault(f"{fo.id} has no line '{row.line_id}'", f"{place}/line_id"))
@@ -234,6 +238,22 @@ def _check_quantities(fo: FulfillmentOrder, packages: list[Package], short: list
     over = [f"line {k}: {quantity} asked, {fo.lines[k].open} open" for k, quantity in asked.items() if quantity > fo.lines[k].open]
     if over:
         raise Conflict(f"more than is open on {fo.id}: {'; '.join(over)}")
+
+
+def _check_tracking(order: Order, packages: list[Package]) -> None:
+    """A tracking number is one parcel's: news of two could not be told apart."""
+    used = {parcel.tracking_number: parcel.id for parcel in order.shipments.values() if parcel.tracking_number}
+    for number in (package.tracking_number for package in packages):
+        if number in used:
+            raise Conflict(f"tracking number {number} belongs to shipment {used[number]}", kind="duplicate-tracking-number")
+
+
+def _summed(rows: Sequence[PackageLine]) -> dict[str, int]:
+    """Units per line; a line may be named more than once."""
+    quantities: Counter[str] = Counter()
+    for row in rows:
+        quantities[row.line_id] += row.quantity
+    return dict(quantities)
 
 
 def _send(order: Order, fo: FulfillmentOrder, package: Package, tracked: dict[str, Claim]) -> None:

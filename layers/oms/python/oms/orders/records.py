@@ -266,7 +266,10 @@ class CreditMemo(Record):
 
 
 class ReturnLine(Stored):
-    """Units of one line on their way back. received >= settled."""
+    """Units of one line on their way back. received >= settling >= settled.
+
+    `settling` is what a settlement under way covers: it is fixed before any money is asked for, whatever arrives meanwhile.
+    """
 
     line_id: str
     units: list[list[int]]
@@ -274,6 +277,7 @@ class ReturnLine(Stored):
     resolution: str = "refund"
     quantity: int
     received: int = 0
+    settling: int = 0
     settled: int = 0
     closed: int = 0
 

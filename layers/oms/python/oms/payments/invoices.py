@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from oms.ids import part_id
 from oms.money.shares import Share
 from oms.money.units import Units, count
 from oms.orders.order import Order
@@ -12,10 +13,13 @@ from oms.orders.records import CreditMemo, Invoice, Shipment
 
 
 def invoice_for(order: Order, shipment: Shipment) -> Invoice:
-    """The invoice of one shipment, not yet paid. Fees ride on the order's first invoice."""
+    """The invoice of one shipment, not yet paid. Fees ride on that of the order's first shipment.
+
+    It depends on nothing but the shipment, so that two of them invoiced at the same moment, or one again after a crash, come to the same.
+    """
     rows = [_row(order, line_id, units, delivery=True) for line_id, units in sorted(shipment.lines.items())]
     fees = []
-    if not order.invoices:
+    if shipment.id == part_id("shp", order.id, 1):
         fees = [{"code": fee.code, **_amounts(fee.frozen.all_units())} for fee in order.placed.fees]
     return Invoice(
         id=shipment.id.replace("shp_", "inv_", 1),

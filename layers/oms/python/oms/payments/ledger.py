@@ -51,17 +51,18 @@ def newest(events: Iterable[PaymentEvent]) -> list[PaymentEvent]:
 
     An event without a reference yet goes by our key until the provider has answered.
     """
+    events = list(events)
     known: dict[tuple[str, str], PaymentEvent] = {}
     for event in events:
         name = (event.kind, event.reference or event.key or "")
         if name not in known or _rank(event) > _rank(known[name]):
             known[name] = event
-    answered = {(event.kind, event.key) for event in known.values() if event.reference and event.key}
+    answered = {(event.kind, event.key) for event in events if event.reference and event.key}
     return [event for event in known.values() if event.reference or (event.kind, event.key) not in answered]
 
 
-def _rank(event: PaymentEvent) -> tuple[str, int]:
-    return event.at, _STATE_ORDER[event.state]
+def _rank(event: PaymentEvent) -> tuple[str, int, int]:
+    return event.at, _STATE_ORDER[event.state], event.amount
 
 
 def fold(payment: Payment) -> Buckets:

@@ -174,8 +174,18 @@ def unsettled(ret: Return) -> dict[str, list[list[int]]]:
 
 
 def credit(order: Order, ret: Return) -> CreditMemo | None:
-    """The credit memo for what has arrived and is not settled, None if nothing. Its id is derived from how much was settled before."""
-    units = unsettled(ret)
+    """The credit memo for what has arrived and is not settled, None if nothing. Its id is derived from how much was settled before.
+
+    What it covers is noted on the return: asked again before it is settled, the answer is the same, even if more has arrived by then.
+    """
+    if not any(line.settling > line.settled for line in ret.lines):
+        for line in ret.lines:
+            line.settling = line.received
+    units = {
+        line.line_id: minus(lowest(line.units, line.settling), lowest(line.units, line.settled))
+        for line in ret.lines
+        if line.settling > line.settled
+    }
     if not units:
         return None
     settled = sum(line.settled for line in ret.lines)
@@ -183,18 +193,21 @@ def credit(order: Order, ret: Return) -> CreditMemo | None:
 
 
 def settle(order: Order, ret: Return, memo: CreditMemo) -> None:
-    """Credit, count and restock what has arrived; the refund itself is on the tenders."""
+    """Credit, count and restock what the memo covers; the refund itself is on the tenders. What arrived meanwhile is settled next."""
     order.credit_memos[memo.id] = memo
+    covered = {row["line_id"]: row["quantity"] for row in memo.lines}
     for line in ret.lines:
-        newly = line.received - line.settled
-        line.settled = line.received
-        order.summary.lines[line.line_id].returned += newly
+        line.settled = line.settling = line.settled + covered.get(line.line_id, 0)
+        order.summary.lines[line.line_id].returned += covered.get(line.line_id, 0)
     for receipt in ret.receipts:
-        if not receipt.settled and receipt.disposition == "restock":
+        if receipt.settled or receipt.quantity > covered.get(receipt.line_id, 0):
+            continue
+        covered[receipt.line_id] -= receipt.quantity
+        receipt.settled = True
+        if receipt.disposition == "restock":
             line_placed, _ = order.line(receipt.line_id)
             order.stock.append(StockChange(line_placed.sku, receipt.location_id, on_hand=receipt.quantity))
-        receipt.settled = True
-    if not any(line.open for line in ret.lines):
+    if not any(line.open or line.received > line.settled for line in ret.lines):
         ret.status = "settled"
     order.record("credit_memo.created", credit_memo_id=memo.id, return_id=ret.id, total_amount=memo.total_amount)
     order.record("return.settled", return_id=ret.id, lines={row["line_id"]: row["quantity"] for row in memo.lines})

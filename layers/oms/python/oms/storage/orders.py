@@ -51,6 +51,8 @@ COLLECTIONS: dict[str, tuple[str, type[Record]]] = {
     "state#wait#": ("waits", Wait),
 }
 SHARDS = 16
+ENDED_SHARDS = 4
+_ENDS = ("order.completed", "order.cancelled", "order.declined")
 _ATTEMPTS = 6
 
 
@@ -272,6 +274,11 @@ def status_lists(status: str) -> list[str]:
     return [status_list(status, shard) for shard in range(SHARDS)]
 
 
+def ended_list(at: str, shard: int) -> str:
+    """Name of the list of entries that ended an order in the hour of `at`: where `reconcile` finds orders that are open no more."""
+    return f"ended#{at[:13]}#{shard}"
+
+
 def shard_of(order_id: str) -> int:
     """The shard an order's status is listed in."""
     return crc32(order_id.encode()) % SHARDS
@@ -311,6 +318,8 @@ def _claim(table: str, key: str, data: dict[str, Any], seen: int, release: bool)
 
 def _entry(table: str, order_id: str, entry: Entry) -> Write:
     item = {"pk": order_id, "sk": _timeline_sk(entry.sequence), **entry.model_dump()}
+    if any(fact.type in _ENDS for fact in entry.facts):
+        item["list"] = ended_list(entry.at, shard_of(order_id) % ENDED_SHARDS)
     return Write(table, encode(item), "attribute_not_exists(pk)")
 
 
