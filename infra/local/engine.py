@@ -129,7 +129,8 @@ class Engine:
 
 def _environment(local: Local, scratch: Path) -> dict[str, str]:
     """The user's environment without anything that points at a real AWS account, plus the engine's settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAMBDA_", "MINISTACK_"))}
+    foreign = ("AWS_", "LAMBDA_", "MINISTACK_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return kept | {
         "AUTH": "true",  # roles are enforced as on AWS
         "BIND_HOST": "127.0.0.1",

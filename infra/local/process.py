@@ -11,6 +11,7 @@ import threading
 from collections import defaultdict
 from typing import Any
 
+from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
 PROCESSES = max(4, 2 * (os.cpu_count() or 2))
@@ -46,8 +47,15 @@ def bound_processes() -> None:
     lambda_svc.acquire_worker, lambda_svc.release_worker = acquire_in_turn, release_in_turn
 
 
+def collect_logs_at_once() -> None:
+    """Take an invocation's log line when it is there, instead of polling for five more milliseconds whether another one comes."""
+    drain = lambda_runtime.Worker._drain_stderr_bounded
+    lambda_runtime.Worker._drain_stderr_bounded = lambda worker: drain(worker, idle_confirm=0.0)
+
+
 if __name__ == "__main__":
     from ministack.app import main
 
     bound_processes()
+    collect_logs_at_once()
     main()

@@ -21,9 +21,13 @@ version=$("$python" -c 'import platform; print(platform.python_version())')
 echo "Making the environment in .venv (Python $version, about a minute, once) ..."
 rm -rf .venv
 "$python" -m venv .venv
-# Bytecode is written when a module is first imported: most of what is installed never is.
+# Most of what is installed is never imported here, so it is not compiled.
 if ! .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-compile --require-hashes --only-binary :all: \
         --requirement requirements.txt; then
     echo "The packages could not be installed (see above). Check the network or the package registry and run the same command again." >&2
     exit 2
 fi
+# What every function imports is compiled now: each of the engine's cold starts would pay for it where bytecode may not be written.
+for package in boto3 botocore urllib3 jmespath dateutil pydantic aws_lambda_powertools ministack; do
+    .venv/bin/python -m compileall -q .venv/lib/python3*/site-packages/$package
+done
