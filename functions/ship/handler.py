@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oms.api.observe import observed
-from oms.flows.fulfillment import deliver_by_clock, expire_step
+from oms.flows.fulfillment import clock_has_run_out, deliver_by_clock, expire_step
 from oms.flows.waiting import wait_for
 
 
@@ -15,7 +15,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
     order_id, record_id = event["input"]["order_id"], event["input"]["fulfillment_order_id"]
     if event["step"] == "Expire":
         return expire_step(order_id, record_id, event["execution"])
-    if event["step"] == "Deliver":
-        deliver_by_clock(order_id, record_id, event["execution"])
-    wait_for(order_id, record_id, event)
+    order = wait_for(order_id, record_id, event)
+    if order and event["step"] == "Deliver" and clock_has_run_out(order, order.fulfillment_order(record_id)):
+        deliver_by_clock(order_id, record_id, event["execution"])  # relay then resumes this very wait
     return None

@@ -10,6 +10,7 @@ from oms.fulfillment.allocate import allocate, needs_stock
 from oms.fulfillment.work import ShipRequest, arrive, expire, ship, tracking_key
 from oms.machines.outcomes import after_shipping, go, seconds_left
 from oms.orders.order import Claim, Order
+from oms.orders.records import FulfillmentOrder
 from oms.storage.inventory import stock_of
 from oms.storage.orders import Cause, StockShort, claim_of, commit, load, update
 from oms.storage.settings import settings
@@ -40,12 +41,18 @@ def expire_step(order_id: str, fulfillment_order_id: str, execution: str) -> dic
     return (after_shipping(order, order.fulfillment_order(fulfillment_order_id)) or go("expired")).output or {}
 
 
+def clock_has_run_out(order: Order, fo: FulfillmentOrder) -> bool:
+    """Whether nobody confirms this delivery and its time has come."""
+    on_the_way = any(not parcel.delivered_at for parcel in order.shipments_of(fo.id))
+    return fo.assume_delivered_after_days is not None and on_the_way and not seconds_left(order, fo)
+
+
 def deliver_by_clock(order_id: str, fulfillment_order_id: str, execution: str) -> None:
-    """Where nobody confirms delivery and its time has come, the parcels count as delivered."""
+    """The parcels count as delivered."""
 
     def assume(order: Order) -> None:
         fo = order.fulfillment_order(fulfillment_order_id)
-        if fo.assume_delivered_after_days is not None and not seconds_left(order, fo):
+        if clock_has_run_out(order, fo):
             arrive(order, [parcel for parcel in order.shipments_of(fo.id) if not parcel.delivered_at], order.now)
 
     update(order_id, assume, Cause("deliver", execution))
