@@ -15,8 +15,9 @@ from oms.flows.fulfillment import ship_packages
 from oms.fulfillment import work
 from oms.ids import order_of
 from oms.orders.order import Order
+from oms.orders.records import Personal
 from oms.orders.view import fulfillment_order_view
-from oms.storage.orders import listed, load, load_personal
+from oms.storage.orders import listed, load
 
 app = create_api()
 
@@ -66,12 +67,12 @@ def _act(order: Order, fulfillment_order_id: str, action: str, request: Any) -> 
 
 
 def _one(fulfillment_order_id: str) -> dict[str, Any]:
-    order = load(_order_id(fulfillment_order_id))
+    order = load(_order_id(fulfillment_order_id), personal=True)
     return _view(order, fulfillment_order_id)
 
 
 def _view(order: Order, fulfillment_order_id: str) -> dict[str, Any]:
-    return fulfillment_order_view(order, order.fulfillment_order(fulfillment_order_id), load_personal(order.id))
+    return fulfillment_order_view(order, order.fulfillment_order(fulfillment_order_id), order.personal or Personal())
 
 
 def _order_id(fulfillment_order_id: str) -> str:

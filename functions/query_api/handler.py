@@ -16,9 +16,10 @@ from oms.flows.relay import events_of
 from oms.ids import order_of
 from oms.orders.capture import number_key
 from oms.orders.order import Order
+from oms.orders.records import Personal
 from oms.orders.view import exception_view, line_views, order_view, return_view
 from oms.returns.returns import find as find_return
-from oms.storage.orders import claim_of, listed, load, load_personal, status_lists, timeline
+from oms.storage.orders import claim_of, listed, load, status_lists, timeline
 
 app = create_api()
 
@@ -39,21 +40,21 @@ def get_orders() -> Response[str]:
         by_number = number_key(query.get("channel", ""), query.get("order_number", ""))
         holder = claim_of(by_number if "channel" in named else f"tracking#{query['tracking_number']}")
         rows = [{"pk": holder["order_id"], "at": ""}] if holder and holder.get("order_id") else []
-        return reply(200, {"data": [_view(load(row["pk"])) for row in rows], "next_cursor": None})
+        return reply(200, {"data": [_view(load(row["pk"], personal=True)) for row in rows], "next_cursor": None})
     limit = page_size(app)
     names = [f"customer#{query['customer_id']}"] if "customer_id" in named else status_lists(query["status"])
     since, until, after = query.get("from", ""), query.get("to", "") + "~", after_cursor(app)
     found = [row for name in names for row in listed(name, since=since, until=until, after=after, limit=limit)]
     rows = sorted(found, key=lambda row: row["at"], reverse=True)[:limit]
-    content = [_view(load(row["pk"])) for row in rows]
+    content = [_view(load(row["pk"], personal=True)) for row in rows]
     return reply(200, {"data": content, "next_cursor": cursor_of(rows[-1]) if len(rows) == limit else None})
 
 
 @app.get("/v1/orders/<order_id>")
 def get_order(order_id: str) -> Response[str]:
     """The whole order, with the state of its executions."""
-    order = load(order_id)
-    return reply(200, order_view(order, load_personal(order_id), executions_of(order)), version=order.summary.version)
+    order = load(order_id, personal=True)
+    return reply(200, order_view(order, order.personal or Personal(), executions_of(order)), version=order.summary.version)
 
 
 @app.get("/v1/orders/<order_id>/lines")
@@ -143,7 +144,7 @@ def _order_of(record_id: str, what: str) -> Order:
 
 
 def _view(order: Order) -> dict[str, Any]:
-    return order_view(order, load_personal(order.id))
+    return order_view(order, order.personal or Personal())
 
 
 @observed

@@ -16,10 +16,10 @@ from oms.ids import order_of
 from oms.orders import holds
 from oms.orders.order import Order
 from oms.orders.placing import HoldRequest
+from oms.orders.records import Personal
 from oms.orders.view import exception_view, order_view, return_view
 from oms.returns import returns
 from oms.service import exceptions, notes
-from oms.storage.orders import load_personal
 from oms.storage.settings import settings
 
 app = create_api()
@@ -127,7 +127,7 @@ def _order_id(record_id: str, what: str) -> str:
 
 
 def _order(order: Order, _: Any) -> dict[str, Any]:
-    return order_view(order, load_personal(order.id))
+    return order_view(order, order.personal or Personal())
 
 
 def _return(order: Order, return_id: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def command(app: APIGatewayHttpResolver, order_id: str, act: Act, view: View, *,
     key = lambda: request.record(status=status, subject=str(result[0] or ""))  # noqa: E731
     cause = Cause(f"client:{client_of(app)}", request.key or route, key)
     try:
-        order = update(order_id, run, cause)
+        order = update(order_id, run, cause, personal=True)
         return reply(status, view(order, result[0]), version=order.summary.version)
     except (Taken, Refused) as error:
         # A repetition finds its key used, or is refused because the first time has done it: only then is the key looked up.
@@ -39,5 +39,5 @@ def command(app: APIGatewayHttpResolver, order_id: str, act: Act, view: View, *,
             raise Conflict(f"'{error.detail}' belongs to another record", kind="name-taken") from error
         if earlier is None:
             raise
-    order = load(order_id)
+    order = load(order_id, personal=True)
     return reply(int(earlier["status"]), view(order, earlier.get("subject")), version=order.summary.version, replayed=True)

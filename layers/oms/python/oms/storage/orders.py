@@ -73,10 +73,10 @@ class StockShort(Retryable):
     """Stock that was there when it was read is gone."""
 
 
-def load(order_id: str) -> Order:
-    """The aggregate, strongly consistent, in one query; NotFound if there is no such order."""
+def load(order_id: str, *, personal: bool = False) -> Order:
+    """The aggregate, strongly consistent, in one query; NotFound if there is none. Only edges that show it ask for personal data."""
     rows = {}
-    values = {":pk": order_id, ":from": "doc#", ":to": "state#~"}
+    values = {":pk": order_id, ":from": "customer" if personal else "doc#", ":to": "state#~"}
     for row in query(environment().orders_table, "pk = :pk AND sk BETWEEN :from AND :to", values):
         rows[row["sk"]] = row
     if "doc#order" not in rows or "state#summary" not in rows:
@@ -86,6 +86,8 @@ def load(order_id: str) -> Order:
         for prefix, (name, kind) in COLLECTIONS.items():
             if sk.startswith(prefix):
                 getattr(order, name)[sk.removeprefix(prefix)] = kind.model_validate(row)
+    if personal:
+        order.personal = Personal.model_validate(rows.get("customer", {"v": 1}))  # erased: there is nothing to write either
     order.relayed = Relayed.model_validate(rows.get("state#relayed", {}))
     order.loaded = {sk: _fields(record) for sk, record in _records(order)}
     return order
@@ -142,12 +144,12 @@ def commit(order: Order, cause: Cause) -> None:
     order.facts, order.stock, order.claims = [], [], []
 
 
-def update(order_id: str, command: Callable[[Order], Any], cause: Cause) -> Order:
+def update(order_id: str, command: Callable[[Order], Any], cause: Cause, *, personal: bool = False) -> Order:
     """Load, run the command, commit; again from the start when somebody else was first. The command must not do anything else.
 
     Taken is raised at once for an idempotency key, and for another name when it stays taken."""
     for attempt in range(_ATTEMPTS):
-        order = load(order_id)
+        order = load(order_id, personal=personal)
         command(order)
         try:
             commit(order, cause)
