@@ -11,8 +11,8 @@ import oms.api
 from oms.api.http import after_cursor, after_number, create_api, cursor_of, page_size, reply
 from oms.api.observe import observed
 from oms.errors import Fault, NotFound, invalid
+from oms.events import events_of
 from oms.flows.executions import executions_of
-from oms.flows.relay import events_of
 from oms.ids import order_of
 from oms.orders.capture import number_key
 from oms.orders.order import Order

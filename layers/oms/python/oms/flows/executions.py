@@ -6,10 +6,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from oms.flows.relay import execution_arn
 from oms.machines.executions import Execution, console_url, fulfillment_execution, order_execution, return_execution
 from oms.orders.order import Order
 from oms.storage.clients import client
+from oms.storage.environment import environment
 
 
 def executions_of(order: Order) -> list[dict[str, Any]]:
@@ -18,6 +18,11 @@ def executions_of(order: Order) -> list[dict[str, Any]]:
     wanted += [fulfillment_execution(order, key) for key in order.fulfillment_orders]
     wanted += [return_execution(order, key) for key in order.returns]
     return [shown for execution in wanted if (shown := _shown(execution))]
+
+
+def execution_arn(execution: Execution) -> str:
+    """ARN of an execution, derived from its machine's ARN and its name."""
+    return environment().machine_arn(execution.machine).replace(":stateMachine:", ":execution:") + f":{execution.name}"
 
 
 def _shown(execution: Execution) -> dict[str, Any] | None:

@@ -13,7 +13,8 @@ from itertools import chain
 from botocore.exceptions import ClientError
 
 from oms.clock import later, stamp
-from oms.flows.relay import execution_arn, relay_order, start
+from oms.flows.executions import execution_arn
+from oms.flows.relay import relay_order, start
 from oms.flows.waiting import resume
 from oms.fulfillment.work import follow_holds
 from oms.ids import order_of

@@ -13,8 +13,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from oms.events import events_of
+from oms.flows.executions import execution_arn
 from oms.flows.waiting import resume
-from oms.ids import part_id
 from oms.machines.executions import Execution, order_execution, started_by
 from oms.machines.outcomes import outcome
 from oms.orders.order import Order
@@ -119,11 +120,6 @@ def start(order: Order, execution: Execution) -> None:
             raise
 
 
-def execution_arn(execution: Execution) -> str:
-    """ARN of an execution, derived from its machine's ARN and its name."""
-    return environment().machine_arn(execution.machine).replace(":stateMachine:", ":execution:") + f":{execution.name}"
-
-
 def park(order_id: str, entries: list[Entry], reason: str) -> None:
     """Put the order's id and its event numbers aside, for `reconcile` to relay again."""
     body = {"order_id": order_id, "sequences": [entry.sequence for entry in entries], "reason": reason[:500]}
@@ -177,22 +173,3 @@ def _put_events(events: list[dict[str, Any]]) -> Exception | None:
             return None
         error = RuntimeError(f"EventBridge refused {refused} of {len(entries)} events")
     return error
-
-
-def events_of(order: Order, entry: Entry) -> list[dict[str, Any]]:
-    """An entry's facts as events: one each, numbered without gaps, with ids and figures only."""
-    return [
-        {
-            "id": part_id("evt", order.id, entry.sequence + index),
-            "sequence": entry.sequence + index,
-            "type": fact.type,
-            "at": entry.at,
-            "actor": entry.actor,
-            "cause": entry.cause,
-            "order_id": order.id,
-            "order_number": order.placed.order_number,
-            "channel": order.placed.channel,
-            "data": fact.data,
-        }
-        for index, fact in enumerate(entry.facts)
-    ]

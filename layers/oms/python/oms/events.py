@@ -1,0 +1,28 @@
+"""Events: each fact of the timeline as the world outside gets it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oms.ids import part_id
+from oms.orders.order import Order
+from oms.orders.records import Entry
+
+
+def events_of(order: Order, entry: Entry) -> list[dict[str, Any]]:
+    """An entry's facts as events: one each, numbered without gaps, with ids and figures only."""
+    return [
+        {
+            "id": part_id("evt", order.id, entry.sequence + index),
+            "sequence": entry.sequence + index,
+            "type": fact.type,
+            "at": entry.at,
+            "actor": entry.actor,
+            "cause": entry.cause,
+            "order_id": order.id,
+            "order_number": order.placed.order_number,
+            "channel": order.placed.channel,
+            "data": fact.data,
+        }
+        for index, fact in enumerate(entry.facts)
+    ]
