@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from oms.clock import parse, stamp
 from oms.errors import invalid
 from oms.fulfillment.work import arrive
 from oms.orders.order import Order
@@ -44,7 +43,7 @@ READERS = {"standard": read_standard, "sandbox": read_standard}
 
 def apply(order: Order, shipment: Shipment, news: Tracking) -> bool:
     """Move the parcel forward if this is news. False for what is old, repeated or would move it backwards."""
-    at = stamp(parse(news.occurred_at))
+    at = news.occurred_at
     here, there = _RANK[shipment.status], _RANK[news.status]
     if shipment.status in _FINAL or there < here or news.status == shipment.status:
         return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from oms.clock import parse, stamp
 from oms.errors import NotFound
 from oms.ids import order_of
 from oms.orders.order import Order
@@ -26,9 +25,7 @@ def note(news: PaymentNews, gateway: str, cause: str) -> bool:
         if payment is None or payment.gateway != gateway:
             return
         before = newest(payment.events)
-        event = PaymentEvent(
-            kind=news.kind, state=news.state, amount=news.amount, at=stamp(parse(news.occurred_at)), reference=news.reference
-        )
+        event = PaymentEvent(kind=news.kind, state=news.state, amount=news.amount, at=news.occurred_at, reference=news.reference)
         known = any(e.model_copy(update={"key": None, "reason": None}) == event for e in payment.events)
         if not known and add(payment, event):
             changed = newest(payment.events) != before

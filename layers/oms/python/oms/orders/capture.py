@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from oms.clock import later, parse, stamp
+from oms.clock import later
 from oms.errors import Conflict, Fault, InProgress, invalid
 from oms.ids import new_order_id
 from oms.inventory.stock import Stock
@@ -171,7 +171,7 @@ def take_lease(order: Order, owner: str) -> bool:
 
 
 def _new_order(request: PlaceOrder, priced: Priced, now: str, later_on: bool) -> Order:
-    placed_at = stamp(parse(request.placed_at)) if request.placed_at else now
+    placed_at = request.placed_at or now
     fields = request.model_dump(
         include={"channel", "order_number", "business_model", "currency", "tax_mode", "tax_rounding", "placed_by", "po_number", "metadata"}
     )

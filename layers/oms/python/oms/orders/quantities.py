@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from oms.orders.order import Order
-from oms.orders.records import LineState, Shipment
+from oms.orders.records import LineState
 
 
 def reserved(state: LineState) -> int:
@@ -71,8 +70,3 @@ def line_status(state: LineState) -> str:
         ("backordered", state.backordered > 0),
     ]
     return next((status for status, matches in rules if matches), "ordered")
-
-
-def shipped_units(order: Order, line_id: str) -> list[Shipment]:
-    """Shipments that hold units of this line, oldest first."""
-    return [shipment for shipment in order.shipments.values() if line_id in shipment.lines]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from oms.errors import Fault, Invalid, Refused, invalid
+from oms.errors import Fault, Refused, invalid
 from oms.orders.records import Payment
 
 
@@ -47,10 +47,5 @@ Gateways = dict[str, Gateway]
 def gateway_for(gateways: Gateways, name: str) -> Gateway:
     """The gateway a tender names; Invalid if this installation has none of that name."""
     if name not in gateways:
-        raise unknown_gateway(name)
+        raise invalid(Fault(f"there is no payment gateway '{name}'", "/payments"))
     return gateways[name]
-
-
-def unknown_gateway(name: str, pointer: str = "/payments") -> Invalid:
-    """The refusal for a gateway nobody configured."""
-    return invalid(Fault(f"there is no payment gateway '{name}'", pointer))
