@@ -24,6 +24,8 @@ _SOURCES = "/oms/local/sources"
 _COUNTER = re.compile(r"\|\s*(\d+)/(\d+)\s*\|")
 _BAD = re.compile(r"FAILED|error|failed|denied|❌|Exception|Traceback", re.IGNORECASE)
 _DEPLOY_SECONDS = 900
+_TOOLKIT = "CDKToolkit"
+_WHOLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
 def deploy(local: Local, aws: Aws, console: Console) -> bool:
@@ -31,7 +33,8 @@ def deploy(local: Local, aws: Aws, console: Console) -> bool:
     sources = fingerprint()
     if _settled(aws) and _deployed_sources(aws) == sources:
         return False
-    if _status(aws, "CDKToolkit") is None:
+    if _status(aws, _TOOLKIT) not in _WHOLE:
+        _clear_bootstrap(aws)
         with console.step("Bootstrapping the engine for the CDK"):
             _cdk(local, console, "bootstrap", f"aws://{ACCOUNT}/{REGION}", cwd=local.home)
     with console.step(f"Deploying the stack {STACK}"):
@@ -85,7 +88,20 @@ def _settled(aws: Aws) -> bool:
         time.sleep(1)
     if status.endswith("_IN_PROGRESS"):
         aws.cloudformation.delete_stack(StackName=STACK)
-    return status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+    return status in _WHOLE
+
+
+def _clear_bootstrap(aws: Aws) -> None:
+    """Take away what an interrupted bootstrap left: a failed stack, and its bucket, which would be in the way of a new one."""
+    if _status(aws, _TOOLKIT) is not None:
+        aws.cloudformation.delete_stack(StackName=_TOOLKIT)
+    s3 = aws.client("s3")
+    for bucket in s3.list_buckets()["Buckets"]:
+        if bucket["Name"].startswith("cdk-"):
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket["Name"]):
+                for item in page.get("Contents", []):
+                    s3.delete_object(Bucket=bucket["Name"], Key=item["Key"])
+            s3.delete_bucket(Bucket=bucket["Name"])
 
 
 def _deployed_sources(aws: Aws) -> str:

@@ -61,6 +61,9 @@ class Engine:
         if not self._lock.take():
             raise Trouble("Another engine of this project is just starting. Wait a moment and try again.")
         try:
+            if not (self.local.state / "cloudformation.json").exists():
+                # Killed before it ever saved: objects are on disk at once, the stacks they belong to are gone, and would not deploy again.
+                shutil.rmtree(self.local.engine / "s3", ignore_errors=True)
             _forget_stream_positions(self.local.state / "lambda.json")
             scratch = self.local.engine / "tmp"
             shutil.rmtree(scratch, ignore_errors=True)
