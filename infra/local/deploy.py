@@ -98,9 +98,9 @@ def _clear_bootstrap(aws: Aws) -> None:
     s3 = aws.client("s3")
     for bucket in s3.list_buckets()["Buckets"]:
         if bucket["Name"].startswith("cdk-"):
-            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket["Name"]):
-                for item in page.get("Contents", []):
-                    s3.delete_object(Bucket=bucket["Name"], Key=item["Key"])
+            for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket["Name"]):
+                for item in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                    s3.delete_object(Bucket=bucket["Name"], Key=item["Key"], VersionId=item["VersionId"])
             s3.delete_bucket(Bucket=bucket["Name"])
 
 
