@@ -8,7 +8,7 @@ from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from constructs import Construct
 
 from infra.parts.api import Api
-from infra.parts.events import Events
+from infra.parts.events import OF_ORDERS, OF_STOCK, Events
 from infra.parts.functions import Functions
 from infra.parts.grants import Resources
 from infra.parts.identity import Identity
@@ -37,7 +37,9 @@ class OmsStack(Stack):
             removal=removal,
         )
         Machines(self, "Machines", functions=functions, removal=removal)
-        events.relay_from(tables.orders, functions["relay"])
+        events.relay_from(tables.orders, functions["relay"], OF_ORDERS)
+        events.relay_from(tables.orders, functions["stockkeeper"], OF_STOCK)
+        events.sweep_with(functions["stockkeeper"])
         events.reconcile_with(functions["reconcile"])
         identity = Identity(self, "Identity", removal=removal)
         api = Api(self, "Api", functions=functions, identity=identity)

@@ -6,12 +6,12 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
-from oms.api.http import asked, create_api, json_body, parsed, reply
+from oms.api.http import after_cursor, asked, create_api, cursor_of, json_body, page_size, parsed, reply
 from oms.api.observe import observed
 from oms.errors import NotFound
 from oms.flows.inventory import availability, count_stock, load_batch
 from oms.inventory.stock import AvailabilityQuery, StockBatch, StockCount, view
-from oms.storage.inventory import stock_at
+from oms.storage.inventory import movements, stock_at
 
 app = create_api()
 
@@ -30,6 +30,15 @@ def get_stock(sku: str, location_id: str) -> Response[str]:
     if stock is None:
         raise NotFound(f"{sku} was never counted at {location_id}")
     return reply(200, view(stock), version=stock.v)
+
+
+@app.get("/v1/inventory/<sku>/<location_id>/movements")
+def get_movements(sku: str, location_id: str) -> Response[str]:
+    """How on_hand came about, newest first."""
+    size = page_size(app)
+    rows = list(movements(sku, location_id, newest_first=True, limit=size, before=after_cursor(app) or "~"))
+    last = cursor_of({"at": f"{rows[-1].at}#{rows[-1].cause}"}) if len(rows) == size else None
+    return reply(200, {"data": [row.model_dump(exclude_none=True) for row in rows], "next_cursor": last})
 
 
 @app.post("/v1/inventory/batch")

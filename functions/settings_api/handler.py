@@ -1,4 +1,4 @@
-"""Locations, channels and delivery methods."""
+"""What a merchant sets: locations, channels, delivery methods, reasons, routing rules."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ app = create_api()
 
 
 @app.put("/v1/<kind>/<key>")
+@app.put("/v1/routing/<kind>/<key>")
 def put(kind: str, key: str) -> Response[str]:
     """Set the whole of one setting; setting it again to the same changes nothing."""
     values = parsed(json_body(app), _model(kind)).model_dump()
@@ -24,6 +25,7 @@ def put(kind: str, key: str) -> Response[str]:
 
 
 @app.get("/v1/<kind>/<key>")
+@app.get("/v1/routing/<kind>/<key>")
 def get(kind: str, key: str) -> Response[str]:
     """One setting."""
     values = setting(kind, key)

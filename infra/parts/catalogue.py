@@ -38,29 +38,28 @@ class Needs:
 
 READ = "GetItem Query"
 RECORD = "GetItem Query PutItem UpdateItem"
+STOCK = "GetItem Query PutItem UpdateItem DeleteItem"
 
 STEPS = {
     "capture": Needs(
         "Take an order: validate, reserve, authorize. Serves the Capture state and the synchronous door",
         orders=f"{RECORD} DeleteItem",
-        inventory="Query UpdateItem",
+        inventory=STOCK,
         settings=READ,
         memory=1024,
     ),
     "allocate": Needs(
         "Confirm or move the pins of an order and release its work",
         orders=RECORD,
-        inventory="Query UpdateItem",
+        inventory=STOCK,
         settings=READ,
         resumes=True,
     ),
     "ship": Needs(
-        "Wait for shipments, releases and deliveries; end what nobody shipped in time", orders=RECORD, inventory="UpdateItem", resumes=True
+        "Wait for shipments, releases and deliveries; end what nobody shipped in time", orders=RECORD, inventory=STOCK, resumes=True
     ),
     "capture_payment": Needs("Invoice everything shipped and capture exactly that", orders=RECORD),
-    "return_order": Needs(
-        "Approve a return, wait for the goods, settle it", orders=RECORD, inventory="UpdateItem", settings=READ, resumes=True
-    ),
+    "return_order": Needs("Approve a return, wait for the goods, settle it", orders=RECORD, inventory=STOCK, settings=READ, resumes=True),
     "raise_exception": Needs("Record a process exception and wait for a decision", orders=RECORD, resumes=True),
 }
 
@@ -78,8 +77,8 @@ EDGES = {
         executions="DescribeExecution",
         memory=1024,
     ),
-    "fulfillment_api": Needs("What warehouses and stores do", orders=RECORD, lists=True, inventory="UpdateItem", memory=1024),
-    "inventory_api": Needs("Stock: counts, changes, availability", keys=True, inventory=RECORD, settings=READ, memory=1024),
+    "fulfillment_api": Needs("What warehouses and stores do", orders=RECORD, lists=True, inventory=STOCK, memory=1024),
+    "inventory_api": Needs("Stock: counts, changes, availability", keys=True, inventory=STOCK, settings=READ, memory=1024),
     "settings_api": Needs("Locations, channels, methods", keys=True, settings=f"{READ} PutItem UpdateItem"),
     "carrier_webhook": Needs("Signed news from carriers", orders=RECORD, webhooks="carriers"),
     "payment_webhook": Needs("Signed news from payment providers", orders=RECORD, webhooks="payments"),
@@ -95,11 +94,23 @@ BACKGROUND = {
         parks=True,
         timeout=60,
     ),
+    "stockkeeper": Needs(
+        "After a change of stock: arrivals to the waiting queue, reservations that expire, loads, short orders",
+        orders=f"{RECORD} DeleteItem",
+        lists=True,
+        inventory=STOCK,
+        settings=READ,
+        publishes=True,
+        parks=True,
+        timeout=300,
+        memory=1024,
+    ),
     "reconcile": Needs(
         "Find and repair what was left undone",
         orders=RECORD,
         lists=True,
-        inventory="Query",
+        inventory=STOCK,
+        settings=READ,
         executions="StartExecution DescribeExecution",
         resumes=True,
         publishes=True,

@@ -12,11 +12,15 @@ from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-# Every commit with a fact is a new timeline entry.
-TO_RELAY = {
-    "eventName": ["INSERT"],
-    "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "timeline#"}]}}},
-}
+
+def entries_of(*prefixes: str) -> dict[str, object]:
+    """Every commit with a fact is a new timeline entry; whose it is says the beginning of its partition key."""
+    keys = {"pk": {"S": [{"prefix": prefix} for prefix in prefixes]}, "sk": {"S": [{"prefix": "timeline#"}]}}
+    return {"eventName": ["INSERT"], "dynamodb": {"Keys": keys}}
+
+
+OF_ORDERS = entries_of("ord_")
+OF_STOCK = entries_of("sku_", "res_", "load_")
 
 
 class Events(Construct):
@@ -44,8 +48,8 @@ class Events(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
-    def relay_from(self, orders: dynamodb.Table, relay: lambda_.Function) -> None:
-        """Bring relay the new timeline entries of the orders table that need it.
+    def relay_from(self, orders: dynamodb.Table, function: lambda_.Function, entries: dict[str, object]) -> None:
+        """Bring a function the new timeline entries that are its business.
 
         From the horizon: a stream that starts at `LATEST` loses what is written while the mapping is being made. No batching
         window: a customer may be waiting for what relay starts.
@@ -58,9 +62,9 @@ class Events(Construct):
             report_batch_item_failures=True,
             retry_attempts=3,
             on_failure=sources.SqsDlq(self.dead),
-            filters=[lambda_.FilterCriteria.filter(TO_RELAY)],
+            filters=[lambda_.FilterCriteria.filter(entries)],
         )
-        relay.add_event_source(source)
+        function.add_event_source(source)
 
     def reconcile_with(self, reconcile: lambda_.Function) -> None:
         """Run reconcile every five minutes; a run that fails is not tried again, the next one does its work."""
@@ -70,4 +74,14 @@ class Events(Construct):
             rule_name="oms-reconcile",
             schedule=events.Schedule.rate(Duration.minutes(5)),
             targets=[targets.LambdaFunction(reconcile, retry_attempts=0)],
+        )
+
+    def sweep_with(self, stockkeeper: lambda_.Function) -> None:
+        """Every minute: what is due. A run that fails is not tried again, the next one does its work."""
+        events.Rule(
+            self,
+            "Sweep",
+            rule_name="oms-sweep",
+            schedule=events.Schedule.rate(Duration.minutes(1)),
+            targets=[targets.LambdaFunction(stockkeeper, retry_attempts=0)],
         )

@@ -20,9 +20,10 @@ from oms.orders.records import CreditMemo, Hold, Invoice, Note, PaymentEvent
 from oms.orders.totals import Totals
 from oms.payments.news import PaymentNews
 from oms.returns.returns import ReasonRequest, ReceiveRequest, ReturnRequest
+from oms.routing.rules import CostTable, PostalArea, RuleGroup
 from oms.service.exceptions import CloseRequest, ResolveRequest
 from oms.service.notes import NoteRequest
-from oms.settings import ChannelSettings, LocationSettings, MethodSettings
+from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 _REF = "#/components/schemas/{model}"
@@ -53,6 +54,10 @@ BODIES: dict[str, type[BaseModel]] = {
     "PUT /v1/locations/{id}": LocationSettings,
     "PUT /v1/channels/{id}": ChannelSettings,
     "PUT /v1/methods/{id}": MethodSettings,
+    "PUT /v1/reasons/{id}": ReasonSettings,
+    "PUT /v1/routing/rule-groups/{id}": RuleGroup,
+    "PUT /v1/routing/cost-tables/{id}": CostTable,
+    "PUT /v1/routing/postal-areas/{id}": PostalArea,
     "POST /v1/webhooks/carriers/{carrier}": Tracking,
     "POST /v1/webhooks/payments/{gateway}": PaymentNews,
 }
@@ -68,6 +73,7 @@ ANSWERS = {
 _QUERY = {
     "GET /v1/orders": ("customer_id", "channel", "order_number", "status", "tracking_number", "from", "to", "limit", "cursor"),
     "GET /v1/orders/{id}/timeline": ("limit", "cursor"),
+    "GET /v1/inventory/{sku}/{location_id}/movements": ("limit", "cursor"),
     "GET /v1/orders/{id}/lines": ("limit", "cursor"),
     "GET /v1/fulfillment-orders": ("location_id", "status", "limit", "cursor"),
     "GET /v1/returns": ("status", "limit", "cursor"),
@@ -155,7 +161,8 @@ def _docstrings(function: str) -> list[tuple[tuple[str, str], str]]:
 def _shape(path: str) -> tuple[str, ...]:
     """A path by its fixed parts: {id} and <order_id> are the same, and so is <kind> with the kinds it stands for."""
     parts = ["*" if part[:1] in "{<" else part for part in path.strip("/").split("/")]
-    return tuple("*" if index == 1 and part in ("locations", "channels", "methods") else part for index, part in enumerate(parts))
+    kinds = ("locations", "channels", "methods", "reasons", "rule-groups", "cost-tables", "postal-areas")
+    return tuple("*" if part in kinds else part for part in parts)
 
 
 def _request_schemas() -> dict[str, Any]:

@@ -25,13 +25,14 @@ from oms import clock
 from oms.api import secrets
 from oms.api.signatures import sign
 from oms.flows.gateways import GATEWAYS
+from oms.flows.inventory import counted
+from oms.inventory.stock import Stock
 from oms.orders.records import Payment
 from oms.payments.gateway import Gateway, Outcome
 from oms.settings import LocationSettings
 from oms.storage import settings as stored_settings
 from oms.storage.clients import client
 from oms.storage.environment import environment
-from oms.storage.inventory import put_count
 from oms.storage.settings import put_setting
 from tests.support.orders import a_line, an_order
 
@@ -332,9 +333,13 @@ class World:
                 self.wire.stream[:0] = batch
 
     def relay(self, images: list[JSON]) -> list[str]:
-        """Hand these timeline items to relay; what it parked."""
-        records = [{"eventName": "INSERT", "dynamodb": {"NewImage": image}} for image in images]
-        return cast(list[str], self.invoke("relay", {"Records": records})["parked"])
+        """Hand these timeline items to who gets them: relay those of orders, stockkeeper the others; what they parked."""
+        parked: list[str] = []
+        for function in ("relay", "stockkeeper"):
+            mine = [image for image in images if image["pk"]["S"].startswith("ord_") == (function == "relay")]
+            records = [{"eventName": "INSERT", "dynamodb": {"NewImage": image}} for image in mine]
+            parked += self.invoke(function, {"Records": records})["parked"] if mine else []
+        return parked
 
     def published(self) -> list[JSON]:
         """Every event put on the bus so far, in order, repetitions included."""
@@ -413,7 +418,7 @@ def _furnish(definitions: dict[str, JSON]) -> None:
     for place in ("berlin", "lyon"):
         put_setting("locations", place, LocationSettings(name=place.title(), type="warehouse").model_dump())
         for sku in PRICES:
-            put_count(None, sku, place, {"on_hand": 10})
+            counted(Stock(sku=sku, location_id=place), 10, clock.stamp(), "first count", "test", {}, None)
 
 
 def _moved(world: World) -> type[datetime]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 from oms.fulfillment import allocate as allocation
 from oms.fulfillment import work
+from oms.inventory.backorders import grant
 from oms.inventory.stock import Stock
 from oms.orders import capture
-from oms.orders.order import Claim, Order
+from oms.orders.order import Claim, Order, StockChange
 from oms.orders.placing import read_order
 from oms.orders.records import CreditMemo, FulfillmentOrder, Invoice, Return, Shipment
 from oms.orders.statuses import order_status
@@ -21,6 +21,7 @@ from oms.payments.requests import ask, conclude, intend
 from oms.payments.sandbox import Sandbox
 from oms.returns import returns
 from oms.settings import Location, MethodSettings, Settings
+from oms.storage.effects import summed
 
 NOW = "2026-11-23T08:00:00.000Z"
 GATEWAYS: Gateways = {"sandbox": Sandbox()}
@@ -35,7 +36,10 @@ class World:
         method = MethodSettings.model_validate({"delivery_confirmation": confirmation, "assume_delivered_after_days": 5})
         self.settings = Settings(locations={place: Location(id=place) for place in places}, methods={"standard": method})
         self.rows = {
-            sku: [Stock(sku=sku, location_id=place, on_hand=units, available=units) for place, units in sorted(at.items())]
+            sku: [
+                Stock(sku=sku, location_id=place, on_hand=units, spare=units, available=units, parts={0: units})
+                for place, units in sorted(at.items())
+            ]
             for sku, at in on_hand.items()
         }
 
@@ -45,16 +49,18 @@ class World:
 
     def commit(self, order: Order) -> list[str]:
         """Apply what the command decided, under the conditions that storage has. Returns the types of its facts."""
-        wanted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-        for change in order.stock:
-            wanted[change.sku, change.location_id][0] += change.reserve
-            wanted[change.sku, change.location_id][1] += change.on_hand
-        for (sku, place), (reserve, on_hand) in wanted.items():
-            row = self.row(sku, place)
-            assert reserve <= 0 or row.available >= reserve, f"{sku} at {place} would be promised twice"
-            row.reserved, row.on_hand, row.available = row.reserved + reserve, row.on_hand + on_hand, row.available + on_hand - reserve
-            assert row.reserved >= 0, f"less than nothing of {sku} is reserved at {place}"
-            assert row.on_hand >= 0, f"less than nothing of {sku} is at {place}"
+        for change in summed(self._debts_settled(order.stock)):
+            row = self.row(change.sku, change.location_id)
+            free = change.on_hand - change.reserve
+            if change.reserve > 0:
+                there = row.spare if change.queue < 0 else row.available
+                assert there >= change.reserve, f"{change.sku} at {change.location_id} would be promised twice"
+            row.reserved, row.on_hand, row.queued = row.reserved + change.reserve, row.on_hand + change.on_hand, row.queued + change.queue
+            row.spare, row.available = row.spare + free, row.available + free - change.queue
+            row.parts = {0: row.available}
+            assert row.reserved >= 0, f"less than nothing of {change.sku} is reserved at {change.location_id}"
+            assert row.on_hand >= 0, f"less than nothing of {change.sku} is at {change.location_id}"
+            assert row.queued >= 0, f"less than nothing of {change.sku} is owed at {change.location_id}"
         order.summary.status = order_status(order)
         facts = [fact.type for fact in order.facts]
         order.summary.version += bool(facts)
@@ -64,6 +70,36 @@ class World:
                 record.v += 1
         order.facts, order.stock, order.claims = [], [], []
         return facts
+
+    def arrive(self, sku: str, place: str, units: int) -> None:
+        """Goods arrive; debts that stand elsewhere move to where the goods are."""
+        row = self.row(sku, place)
+        row.on_hand, row.spare, row.available = row.on_hand + units, row.spare + units, row.available + units
+        for other in self.rows[sku]:
+            part = min(other.queued, units) if other is not row else 0
+            other.queued, other.available = other.queued - part, other.available + part
+            row.queued, row.available, units = row.queued + part, row.available - part, units - part
+        row.parts = {0: row.available}
+
+    def grant(self, order: Order) -> None:
+        """What the queue's worker does for an order at its head: waiting units get a place where goods are free."""
+        for line, state in order.lines():
+            for row in self.rows[line.sku]:
+                units = min(state.backordered, row.spare, row.queued)
+                if units > 0:
+                    grant(order, line.id, row.location_id, units)
+                    self.commit(order)
+
+    def _debts_settled(self, changes: list[StockChange]) -> list[StockChange]:
+        """Debts given back without a place are taken from where they stand."""
+        out = [change for change in changes if change.location_id]
+        for change in changes:
+            left = 0 if change.location_id else -change.queue
+            for row in self.rows[change.sku]:
+                part = min(left, row.queued)
+                left -= part
+                out += [StockChange(change.sku, row.location_id, queue=-part)] if part else []
+        return out
 
     def take(self, body: dict[str, Any], *, later_on: bool = False) -> Order:
         """The order as it is before any gateway is asked, not committed."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from oms.fulfillment import work
 from oms.fulfillment.allocate import needs_stock
-from oms.inventory.stock import Stock
 from oms.orders.order import Order
 from oms.orders.records import Hold
 from tests.support.orders import a_group, a_line, an_order
@@ -15,11 +14,6 @@ def handed_out(order: Order) -> list[tuple[str, dict[str, int]]]:
     return [(fo.location_id, {key: line.quantity for key, line in fo.lines.items()}) for fo in order.fulfillment_orders.values()]
 
 
-def arrive(world: World, sku: str, place: str, units: int) -> None:
-    row: Stock = world.row(sku, place)
-    row.on_hand, row.available = row.on_hand + units, row.available + units
-
-
 def reject(world: World, order: Order, fo_id: str) -> None:
     work.reject(order, order.fulfillment_orders[fo_id], work.RejectRequest(reason="not found"))
     world.commit(order)
@@ -28,7 +22,7 @@ def reject(world: World, order: Order, fo_id: str) -> None:
 def test_pins_become_fulfillment_orders_one_per_place() -> None:
     world = World({"A": {"berlin": 2}, "B": {"munich": 1}})
     order = world.place(an_order(a_line(), a_line("2", "B", 1)))
-    assert needs_stock(order) == set()
+    assert needs_stock(order) == {"A", "B"}
     assert world.allocate(order) == "allocated"
     assert handed_out(order) == [("berlin", {"1": 2}), ("munich", {"2": 1})]
     assert (order.summary.lines["1"].allocated, order.summary.lines["1"].pins) == (2, {})
@@ -86,10 +80,14 @@ def test_backordered_units_wait_and_are_placed_when_stock_arrives() -> None:
     order = world.place(an_order(a_line(quantity=3, backorder="allow")))
     assert world.allocate(order) == "wait_for_stock"
     assert handed_out(order) == [("berlin", {"1": 1})]
-    assert needs_stock(order) == {"A"}
-    arrive(world, "A", "berlin", 1)
+    assert needs_stock(order) == set()
+    world.arrive("A", "berlin", 1)
+    assert (world.row("A").spare, world.row("A").available) == (1, -1), "what arrives is owed to those who wait"
+    world.grant(order)
     assert world.allocate(order) == "wait_for_stock"
-    arrive(world, "A", "berlin", 5)
+    world.arrive("A", "berlin", 5)
+    world.grant(order)
+    assert world.row("A").available == 4
     assert world.allocate(order) == "allocated"
     assert [lines for _, lines in handed_out(order)] == [{"1": 1}, {"1": 1}, {"1": 1}]
     assert (order.summary.lines["1"].allocated, order.summary.lines["1"].backordered, world.row("A").reserved) == (3, 0, 3)
@@ -119,11 +117,55 @@ def test_two_lines_of_a_sku_are_placed_on_what_is_left_after_each_other() -> Non
     assert (world.row("A", "munich").reserved, world.row("A", "munich").available) == (3, 0)
 
 
-def test_stock_that_another_group_took_is_waited_for_again() -> None:
-    world = World({"A": {"berlin": 0}})
-    lines = [a_line("1", quantity=1, backorder="allow"), a_line("2", quantity=1, backorder="allow", delivery_group="g2")]
-    order = world.place(an_order(*lines, delivery_groups=[a_group(), a_group("g2")]))
+def test_rejected_units_of_a_line_that_may_wait_wait_again() -> None:
+    world = World({"A": {"berlin": 2, "munich": 0}})
+    order, fo = world.allocated(an_order(a_line(backorder="allow")))
+    reject(world, order, fo.id)
     assert world.allocate(order) == "wait_for_stock"
-    arrive(world, "A", "berlin", 1)
+    assert (order.summary.lines["1"].backordered, world.row("A", "munich").queued) == (2, 2)
+
+
+def test_a_group_that_ships_complete_is_handed_out_when_all_of_it_has_a_place() -> None:
+    world = World({"A": {"berlin": 1}, "B": {"berlin": 1}})
+    lines = [a_line(backorder="allow"), a_line("2", "B", 1)]
+    order = world.place(an_order(*lines, delivery_groups=[{**a_group(), "ship_complete": True}]))
     assert world.allocate(order) == "wait_for_stock"
-    assert [order.summary.lines[key].backordered for key in "12"] == [0, 1]
+    assert order.fulfillment_orders == {}
+    assert (world.row("A").reserved, world.row("B").reserved) == (1, 1), "what it has stays promised to it"
+    world.arrive("A", "berlin", 1)
+    world.grant(order)
+    assert world.allocate(order) == "allocated"
+    assert handed_out(order) == [("berlin", {"1": 2, "2": 1})]
+
+
+def test_pins_move_to_fewer_places_when_stock_has_come_meanwhile() -> None:
+    world = World({"A": {"berlin": 1, "munich": 1}})
+    order = world.place(an_order())
+    world.arrive("A", "munich", 5)
+    assert world.allocate(order) == "allocated"
+    assert handed_out(order) == [("munich", {"1": 2})]
+    assert (world.row("A", "berlin").reserved, world.row("A", "munich").reserved) == (0, 2)
+
+
+def test_a_location_that_is_switched_off_gives_its_promises_to_another() -> None:
+    world = World({"A": {"berlin": 2, "munich": 2}})
+    order = world.place(an_order())
+    world.settings.locations["berlin"].enabled = False
+    assert world.allocate(order) == "allocated"
+    assert handed_out(order) == [("munich", {"1": 2})]
+
+
+def test_a_promise_that_no_other_location_can_keep_stays_and_raises_an_exception() -> None:
+    world = World({"A": {"berlin": 2, "munich": 1}})
+    order = world.place(an_order())
+    world.settings.locations["berlin"].enabled = False
+    assert world.allocate(order) == "unfillable"
+    assert (order.fulfillment_orders, world.row("A", "berlin").reserved) == ({}, 2)
+
+
+def test_the_work_of_many_lines_is_cut_so_that_each_part_can_leave_at_once() -> None:
+    skus = [f"S{n:02d}" for n in range(45)]
+    world = World({sku: {"berlin": 1} for sku in skus})
+    order = world.place(an_order(*(a_line(str(n), sku, 1) for n, sku in enumerate(skus, 1))))
+    world.allocate(order)
+    assert [len(fo.lines) for fo in order.fulfillment_orders.values()] == [40, 5]

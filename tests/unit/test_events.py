@@ -394,9 +394,9 @@ def test_a_steps_payload_is_what_the_machine_sends(name: str) -> None:
 
 @pytest.mark.slow
 def test_relay_is_sent_every_record_of_the_batch() -> None:
-    from infra.parts.events import TO_RELAY
+    from infra.parts.events import OF_ORDERS
 
-    wanted: Any = TO_RELAY
+    wanted: Any = OF_ORDERS
     for record in event("stream/timeline_insert")["Records"]:
         assert record["eventName"] in wanted["eventName"]
         assert record["dynamodb"]["Keys"]["sk"]["S"].startswith(wanted["dynamodb"]["Keys"]["sk"]["S"][0]["prefix"])

@@ -26,3 +26,20 @@ def events_of(order: Order, entry: Entry) -> list[dict[str, Any]]:
         }
         for index, fact in enumerate(entry.facts)
     ]
+
+
+def record_events(record_id: str, sk: str, entry: Entry) -> list[dict[str, Any]]:
+    """Facts of a record that is no order (a SKU, a reservation, a load) as events. The id follows from where the entry lies."""
+    name = sk.removeprefix("timeline#")
+    return [
+        {
+            "id": f"evt_{record_id}_{name}_{index}",
+            "type": fact.type,
+            "at": entry.at,
+            "actor": entry.actor,
+            "cause": entry.cause,
+            "record_id": record_id,
+            "data": fact.data,
+        }
+        for index, fact in enumerate(entry.facts)
+    ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import Field, Strict, field_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
+from oms.routing.rules import CostTable, PostalArea, RuleGroup
 from oms.stored import Stored
-from oms.wire import Count, Key, Name, Quantity, Text, Wire
+from oms.wire import Count, Key, Metadata, Name, Quantity, Text, Wire
 
 
 class Capacity(Wire):
@@ -31,6 +32,7 @@ class LocationSettings(Wire):
     capacity: Capacity | None = None
     processing_hours: Count = 24
     time_zone: Name = "UTC"
+    attributes: Metadata = {}
     enabled: bool = True
 
     @field_validator("time_zone")
@@ -42,9 +44,15 @@ class LocationSettings(Wire):
 
 
 class ChannelSettings(Wire):
-    """`PUT /v1/channels/{id}`. A channel nobody has set sells from every enabled location (group `all`)."""
+    """`PUT /v1/channels/{id}`. A channel nobody has set sells from every enabled location (group `all`).
+
+    `on_unfillable`: what happens to units that no location can serve, after `most_attempts` at routing them, or `backorder_days` of waiting.
+    """
 
     location_group: Key = "all"
+    on_unfillable: Literal["exception", "cancel_and_refund"] = "exception"
+    most_attempts: Annotated[int, Strict(), Field(ge=1, le=50)] = 10
+    backorder_days: Annotated[int, Strict(), Field(ge=1, le=90)] = 90
 
 
 class MethodSettings(Wire):
@@ -53,6 +61,24 @@ class MethodSettings(Wire):
     name: Text | None = None
     delivery_confirmation: Literal["carrier", "none"] = "carrier"
     assume_delivered_after_days: Annotated[int, Strict(), Field(ge=1, le=90)] = 7
+    transit_days_min: Annotated[int, Strict(), Field(ge=0, le=90)] = 1
+    transit_days_max: Annotated[int, Strict(), Field(ge=0, le=90)] = 5
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.transit_days_max < self.transit_days_min:
+            raise ValueError("transit_days_max is less than transit_days_min")
+        return self
+
+
+class ReasonSettings(Wire):
+    """`PUT /v1/reasons/{kind}`: what a location's reason for not doing its work says about its stock of that SKU.
+
+    "zero": there is none; "recount": nothing is sold from there until it is counted again; "none": it says nothing.
+    """
+
+    name: Text | None = None
+    effect: Literal["none", "zero", "recount"] = "none"
 
 
 class Location(Stored):
@@ -60,9 +86,15 @@ class Location(Stored):
 
     id: str
     type: str = "warehouse"
+    address: dict[str, str] = {}
+    latitude: float | None = None
+    longitude: float | None = None
     groups: list[str] = []
     priority: int = 100
+    capacity: Capacity | None = None
     processing_hours: int = 24
+    time_zone: str = "UTC"
+    attributes: dict[str, Any] = {}
     enabled: bool = True
 
 
@@ -72,28 +104,56 @@ class Settings(Stored):
     locations: dict[str, Location] = {}
     channels: dict[str, ChannelSettings] = {}
     methods: dict[str, MethodSettings] = {}
+    reasons: dict[str, ReasonSettings] = {}
+    rule_groups: dict[str, RuleGroup] = {}
+    cost_tables: dict[str, CostTable] = {}
+    postal_areas: dict[str, PostalArea] = {}
+
+    def channel(self, channel_id: str) -> ChannelSettings:
+        """A channel's rules."""
+        return self.channels.get(channel_id, ChannelSettings())
+
+    def in_group(self, group: str) -> dict[str, Location]:
+        """The enabled locations of a group; every one is in `all`."""
+        enabled = [location for location in self.locations.values() if location.enabled]
+        return {location.id: location for location in enabled if group == "all" or group in location.groups}
 
     def sells_from(self, channel: str) -> dict[str, Location]:
         """The enabled locations that a channel sells from."""
-        group = self.channels.get(channel, ChannelSettings()).location_group
-        enabled = [location for location in self.locations.values() if location.enabled]
-        return {location.id: location for location in enabled if group == "all" or group in location.groups}
+        return self.in_group(self.channel(channel).location_group)
 
     def method(self, method_id: str) -> MethodSettings:
         """A delivery method's rules."""
         return self.methods.get(method_id, MethodSettings())
 
 
-KINDS: dict[str, type[Wire]] = {"locations": LocationSettings, "channels": ChannelSettings, "methods": MethodSettings}
+KINDS: dict[str, type[Wire]] = {
+    "locations": LocationSettings,
+    "channels": ChannelSettings,
+    "methods": MethodSettings,
+    "reasons": ReasonSettings,
+    "rule-groups": RuleGroup,
+    "cost-tables": CostTable,
+    "postal-areas": PostalArea,
+}
 
 
 def picture(rows: dict[str, dict[str, dict[str, Any]]]) -> Settings:
     """Settings from stored rows, {kind: {id: values}}; values that a newer version wrote are left alone."""
+
+    def read(kind: str) -> dict[str, Any]:
+        model = KINDS[kind]
+        return {key: model(**{name: row[name] for name in model.model_fields if name in row}) for key, row in rows.get(kind, {}).items()}
+
     return Settings(
         locations={
             key: Location(id=key, **{name: row[name] for name in Location.model_fields if name in row})
             for key, row in rows.get("locations", {}).items()
         },
-        channels={key: ChannelSettings.model_validate(row) for key, row in rows.get("channels", {}).items()},
-        methods={key: MethodSettings.model_validate(row) for key, row in rows.get("methods", {}).items()},
+        channels=read("channels"),
+        methods=read("methods"),
+        reasons=read("reasons"),
+        rule_groups=read("rule-groups"),
+        cost_tables=read("cost-tables"),
+        postal_areas=read("postal-areas"),
     )

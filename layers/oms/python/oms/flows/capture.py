@@ -5,6 +5,8 @@ Three steps, each safe to repeat: take (one transaction: order, stock, number, i
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +18,7 @@ from oms.flows.idempotency import Request
 from oms.orders.capture import authorize, conclude_capture, number_key, reserve_skus, retry_declined, take, take_lease
 from oms.orders.order import Order
 from oms.orders.placing import PlaceOrder, Tender, content_digest
-from oms.storage.inventory import stock_of
+from oms.storage.inventory import stock_of, stock_to_sell
 from oms.storage.orders import Cause, StockShort, Taken, claim_of, commit, load, update
 from oms.storage.settings import settings
 from oms.storage.table import Lost
@@ -39,21 +41,27 @@ def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) ->
     Conflict for short stock or a number used with other content; Invalid for money that does not add up or a reused Idempotency-Key.
     """
     owner = f"{actor}/{asked.digest}"
+    skus = {line.sku for line in request.lines}
     for attempt in range(_ATTEMPTS):
+        last = attempt == _ATTEMPTS - 1
         try:
-            stock = stock_of({line.sku for line in request.lines})
+            # What is read first may be old, and of a hot item it is a part: good enough to sell from, not to refuse or to let wait.
+            stock = stock_of(skus) if attempt else stock_to_sell(skus)
             order = take(request, stock, settings(), GATEWAYS, owner=owner, now=stamp(), later_on=later_on)
+            if not attempt and order.queued():
+                continue
             commit(order, Cause(actor, "POST /v1/orders", _key(asked, order.id)))
         except (Taken, Conflict, Invalid) as error:
             known = _known(request, asked)
-            if known is None:
-                if isinstance(error, Taken) and attempt < _ATTEMPTS - 1:
-                    continue
+            if known:
+                return _repeat(known, actor, owner)
+            if last or not (isinstance(error, Taken) or (not attempt and error.kind == "out-of-stock")):
                 raise
-            return _repeat(known, actor, owner)
+            continue
         except (StockShort, Lost):
-            if attempt == _ATTEMPTS - 1:
+            if last:
                 raise
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))
             continue
         return Placed(order, 202) if later_on else _finish(order, actor)
     raise AssertionError("unreachable")

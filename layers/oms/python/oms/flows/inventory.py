@@ -4,33 +4,75 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.clock import stamp
+from oms.clock import later, stamp
 from oms.errors import Conflict, Fault, OmsError, invalid
 from oms.flows.idempotency import Request
+from oms.inventory.counts import COUNT, Movement, on_hand_now
 from oms.inventory.stock import AvailabilityQuery, Stock, StockBatch, StockCount, StockRecord, group_view, view
-from oms.storage.inventory import put_count, stock_at, stock_of
+from oms.storage.inventory import movements, stock_at, stock_of, write_count
 from oms.storage.orders import claim_of
 from oms.storage.settings import settings
 from oms.storage.table import Lost
 
 _ATTEMPTS = 8
+_CLOCKS_DIFFER = 60
 _BATCH_CLIENT = "inventory-batch"
 
 
 def count_stock(sku: str, location_id: str, count: StockCount, asked: Request) -> tuple[Stock, bool]:
-    """Set the counted figures. Returns the stock and whether this Idempotency-Key was used before. Invalid for an unknown location."""
+    """Set the counted figures, as of `effective_at`. Returns the stock and whether this Idempotency-Key was used before.
+
+    Invalid for an unknown location or a time to come; Conflict for a count that is older than the last one, or cannot be.
+    """
     _check_location(location_id)
-    figures: dict[str, Any] = count.model_dump()
-    figures["effective_at"] = count.effective_at or stamp()
+    at = _moment(count.effective_at)
+    figures = count.model_dump(exclude={"on_hand", "effective_at"})
+    cause = asked.key or f"{count.effective_at or at}={count.on_hand}"
     for _ in range(_ATTEMPTS):
-        stock = stock_at(sku, location_id)
+        stock = stock_at(sku, location_id) or Stock(sku=sku, location_id=location_id)
         if asked.earlier():
-            return stock or Stock(sku=sku, location_id=location_id), True
+            return stock, True
         try:
-            return put_count(stock, sku, location_id, figures, asked.record(status=200)), False
+            counted(stock, count.on_hand, at, cause, asked.client, figures, asked.record(status=200))
         except Lost:
+            at = _moment(count.effective_at)
             continue
+        return stock_at(sku, location_id) or stock, False
     raise Lost(f"stock of {sku} at {location_id} changes too often; try again")
+
+
+def counted(stock: Stock, count: int, at: str, cause: str, actor: str, figures: dict[str, Any], key: dict[str, Any] | None) -> int:
+    """Take a count as the truth of the shelf at `at`; what moved since is applied on top. Returns what is on hand now. Lost if something
+    moves right now. Fewer than are reserved: noted for relay, which raises one exception naming the orders now short."""
+    since = movements(stock.sku, stock.location_id, after=at) if stock.moves and at < stamp() else ()
+    on_hand = on_hand_now(stock, count, at, since)
+    move = Movement(
+        sku=stock.sku,
+        location_id=stock.location_id,
+        at=at,
+        kind=COUNT,
+        delta=on_hand - stock.on_hand,
+        cause=cause,
+        actor=actor,
+        on_hand=count,
+    )
+    short = stock.reserved - on_hand
+    notes = [("stock.short", {"sku": stock.sku, "location_id": stock.location_id, "units": short})] if short > 0 else []
+    write_count(stock, figures, move, key=key, notes=notes)
+    return on_hand
+
+
+def changed(stock: Stock, delta: int, at: str, cause: str, actor: str, key: dict[str, Any] | None) -> int:
+    """Apply a difference; one from before the last count is in that count already and only noted. Returns what is on hand now.
+
+    Conflict if less than nothing would be left."""
+    effect = delta if at > stock.effective_at else 0
+    if stock.on_hand + effect < 0:
+        raise Conflict(f"{stock.sku} at {stock.location_id} has {stock.on_hand}; {delta} would leave less than nothing")
+    kind = "received" if delta > 0 else "removed"
+    move = Movement(sku=stock.sku, location_id=stock.location_id, at=at, kind=kind, delta=effect, cause=cause, actor=actor)
+    write_count(stock, {}, move, key=key)
+    return stock.on_hand + effect
 
 
 def load_batch(batch: StockBatch) -> list[dict[str, Any]]:
@@ -67,20 +109,27 @@ def _apply(record: StockRecord) -> dict[str, Any]:
 
 def _count_once(record: StockRecord, asked: Request) -> str:
     for _ in range(_ATTEMPTS):
-        stock = stock_at(record.sku, record.location_id)
+        stock = stock_at(record.sku, record.location_id) or Stock(sku=record.sku, location_id=record.location_id)
         if claim_of(asked.name):
             return "repeated"
-        before = stock.on_hand if stock else 0
-        after = record.on_hand if record.on_hand is not None else before + (record.delta or 0)
-        if after < 0:
-            raise Conflict(f"{record.sku} at {record.location_id} has {before}; {record.delta} would leave less than nothing")
-        figures = {"on_hand": after, "effective_at": record.effective_at or stamp()}
+        at, key = _moment(record.effective_at), asked.record(status=200)
         try:
-            put_count(stock, record.sku, record.location_id, figures, asked.record(status=200))
+            if record.on_hand is not None:
+                counted(stock, record.on_hand, at, record.record_id, asked.client, {}, key)
+            else:
+                changed(stock, record.delta or 0, at, record.record_id, asked.client, key)
         except Lost:
             continue
         return "applied"
     raise Lost(f"stock of {record.sku} at {record.location_id} changes too often; send the record again")
+
+
+def _moment(effective_at: str | None) -> str:
+    """When a count was made; now unless it says so. Invalid for a time to come, beyond what clocks differ by."""
+    now = stamp()
+    if effective_at and effective_at > later(now, seconds=_CLOCKS_DIFFER):
+        raise invalid(Fault(f"{effective_at} has not come yet (it is {now}); expected supply goes into futures", "/effective_at"))
+    return min(effective_at, now) if effective_at else now
 
 
 def _check_location(location_id: str) -> None:

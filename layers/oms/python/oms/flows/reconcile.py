@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from oms.clock import later, stamp
 from oms.flows.executions import execution_arn
+from oms.flows.news import relay_one
 from oms.flows.relay import relay_order, start
 from oms.flows.waiting import resume
 from oms.fulfillment.work import follow_holds
@@ -183,13 +184,15 @@ def _drain_parked(report: Report, seconds_left: Callable[[], float]) -> None:
         if not messages:
             return
         for message in messages:
-            order_id = json.loads(message["Body"]).get("order_id", "")
-            if order_of(order_id):
-                try:
-                    relay_order(order_id)
-                except Exception:
-                    # Left in the queue: it comes back, and after its last try goes to the dead letters.
-                    report.failed += 1
-                    continue
+            parked = json.loads(message["Body"])
+            try:
+                if order_of(parked.get("order_id", "")):
+                    relay_order(parked["order_id"])
+                elif "image" in parked:
+                    relay_one(parked["image"], seconds_left)
+            except Exception:
+                # Left in the queue: it comes back, and after its last try goes to the dead letters.
+                report.failed += 1
+                continue
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             report.parked += 1

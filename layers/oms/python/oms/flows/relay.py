@@ -150,16 +150,22 @@ def _publish(works: list[Work]) -> None:
     for at in range(0, len(events), _EVENTS_PER_CALL):
         batch = [(work, event) for work, event in events[at : at + _EVENTS_PER_CALL] if not work.error]
         if batch:
-            error = _put_events([event for _, event in batch])
+            error = put_events([event for _, event in batch])
             for work, _ in batch if error else ():
                 work.error = error
 
 
-def _put_events(events: list[dict[str, Any]]) -> Exception | None:
-    """Put at most ten events; after the last try, what went wrong."""
+def put_events(events: list[dict[str, Any]]) -> Exception | None:
+    """Put at most ten events on the bus; None, or after the last try what went wrong."""
     bus, error = environment().event_bus, None
     entries = [
-        {"EventBusName": bus, "Source": "oms", "DetailType": event["type"], "Detail": json.dumps(event), "Resources": [event["order_id"]]}
+        {
+            "EventBusName": bus,
+            "Source": "oms",
+            "DetailType": event["type"],
+            "Detail": json.dumps(event),
+            "Resources": [event.get("order_id") or event["record_id"]],
+        }
         for event in events
     ]
     for _ in range(_TRIES):

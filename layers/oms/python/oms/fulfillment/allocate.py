@@ -1,126 +1,129 @@
-"""Allocate: confirm the places that capture has pinned, find places for what has none, and hand the work out."""
+"""Allocate: confirm the places that capture has pinned or move to better ones, and hand the work out."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 
 from oms.clock import later
-from oms.inventory.stock import Stock
+from oms.inventory.backorders import wait_in_line
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
-from oms.orders.records import FulfillmentLine, FulfillmentOrder, LineState, PlacedGroup, PlacedLine
-from oms.routing.fewest import Route, fewest_locations
+from oms.orders.records import Explanation, FulfillmentLine, FulfillmentOrder, LineState, PlacedGroup, PlacedLine
+from oms.routing.route import Plan
+from oms.routing.sourcing import Left, StockRows, may_serve, pin, source
 from oms.settings import Location, Settings
+
+LINES_PER_ORDER = 40
+"""Lines of one fulfillment order at most: all of them can leave in one transaction (a stock row and a movement each)."""
+_MOST_MOVES = 40
+_SHORT = 300  # characters of explanation that ride on a fulfillment order without making its writes dearer
+Lines = Sequence[tuple[PlacedLine, LineState]]
 
 
 def needs_stock(order: Order) -> set[str]:
-    """SKUs for which Allocate must look at stock: units that have no place (yet, or no more) or wait for an arrival."""
-    return {line.sku for line, state in order.lines() if open_units(state) > reserved(state) or state.backordered}
+    """SKUs whose stock Allocate looks at: those with units that are on no fulfillment order yet."""
+    return {line.sku for line, state in order.lines() if open_units(state)}
 
 
-def allocate(order: Order, stock: Mapping[str, Sequence[Stock]], settings: Settings) -> str:
+def allocate(order: Order, stock: StockRows, settings: Settings, left: Left | None = None) -> str:
     """Make fulfillment orders of all that can be served. Returns what comes next: allocated, wait_for_stock, unfillable, and so on.
 
-    Idempotent: units already on fulfillment orders are left alone, so a second run finds nothing to do.
+    Idempotent: units already on fulfillment orders are left alone, so a second run finds nothing to do. A group that ships complete
+    is handed out when all of it has a place.
     """
     early = {"received": "capture", "declined": "declined", "cancelled": "cancelled"}.get(order.summary.status)
     if early:
         return early
     if order.open_holds("allocate"):
         return "wait_for_release"
-    work: dict[tuple[str, str], dict[str, int]] = {}
-    explanation: dict[str, Route] = {}
     for group in order.placed.delivery_groups:
-        lines = [(line, state) for line, state in order.lines() if line.delivery_group == group.id]
-        granted = _grant(lines, stock, _places(order, group, settings))
-        explanation[group.id] = _find_places(order, lines, stock, _places(order, group, settings))
-        _take_back(lines, granted)
-        for line, state in lines:
-            for place, quantity in state.pins.items():
-                work.setdefault((group.id, place), {})[line.id] = quantity
-            state.allocated += sum(state.pins.values())
-            state.pins = {}
-    for (group_id, place), lines_at in sorted(work.items()):
-        _hand_out(order, group_id, place, lines_at, settings, explanation[group_id])
-    if work:
-        order.record("order.allocated", fulfillment_orders=[fo.id for fo in order.fulfillment_orders.values() if not fo.v])
+        lines = order.lines_of(group)
+        if any(open_units(state) for _, state in lines) and not order.waits_for_all(group):
+            _allocate_group(order, group, lines, stock, settings, left)
+    created = [fo.id for fo in order.fulfillment_orders.values() if not fo.v]
+    if created:
+        order.record("order.allocated", fulfillment_orders=created)
     return _what_next(order)
 
 
-def _what_next(order: Order) -> str:
-    states = order.summary.lines.values()
-    if any(open_units(state) > 0 for state in states):
-        return "unfillable"
-    return "wait_for_stock" if any(state.backordered for state in states) else "allocated"
-
-
-def _places(order: Order, group: PlacedGroup, settings: Settings) -> dict[str, Location]:
-    places = settings.sells_from(order.placed.channel)
-    return {key: place for key, place in places.items() if group.type != "pickup" or key == group.location_id}
-
-
-def _grant(
-    lines: Sequence[tuple[PlacedLine, LineState]], stock: Mapping[str, Sequence[Stock]], places: Mapping[str, Location]
-) -> dict[str, int]:
-    """Backordered units for which there is stock now become open units again, so that the search may place them: how many per line."""
-    free = {sku: sum(row.available_to_fulfill for row in rows if row.location_id in places) for sku, rows in stock.items()}
-    granted: dict[str, int] = {}
+def _allocate_group(order: Order, group: PlacedGroup, lines: Lines, stock: StockRows, settings: Settings, left: Left | None) -> None:
+    own: dict[str, dict[str, int]] = {}
     for line, state in lines:
-        granted[line.id] = min(state.backordered, free.get(line.sku, 0))
-        state.backordered -= granted[line.id]
-        free[line.sku] = free.get(line.sku, 0) - granted[line.id]
-    return granted
-
-
-def _take_back(lines: Sequence[tuple[PlacedLine, LineState]], granted: Mapping[str, int]) -> None:
-    """Granted units that found no place after all (another line or group took the stock, or its place has refused) wait on."""
+        for place, units in state.pins.items():
+            at = own.setdefault(place, {})
+            at[line.sku] = at.get(line.sku, 0) + units
+    route = source(order, group, {line.id: open_units(state) for line, state in lines}, stock, settings, left=left, own=own)
+    if _is_better(order, lines, own, route, settings):
+        _follow(order, lines, route, stock)
     for line, state in lines:
-        state.backordered += min(granted[line.id], open_units(state) - reserved(state))
-
-
-def _find_places(
-    order: Order, lines: Sequence[tuple[PlacedLine, LineState]], stock: Mapping[str, Sequence[Stock]], places: Mapping[str, Location]
-) -> Route:
-    """Reserve a place for every open unit that has none, the fewest locations for all; places that refused a line are left out for it."""
-    demand: dict[str, int] = {}
-    barred: dict[str, set[str]] = {}
+        short = open_units(state) - reserved(state)
+        if short and line.backorder == "allow":
+            wait_in_line(order, line.id, short, stock, settings)
+    if order.waits_for_all(group):
+        return
+    work: dict[str, dict[str, int]] = {}
     for line, state in lines:
-        unplaced = open_units(state) - reserved(state)
-        if unplaced > 0:
-            demand[line.sku] = demand.get(line.sku, 0) + unplaced
-            barred.setdefault(line.sku, set()).update(state.excluded)
-    taken: Counter[tuple[str, str]] = Counter()
-    for change in order.stock:
-        taken[change.sku, change.location_id] += change.reserve
-    supply = {
-        place: {
-            row.sku: max(0, row.available_to_fulfill - taken[row.sku, place])
-            for sku in demand
-            for row in stock.get(sku, ())
-            if row.location_id == place and place not in barred[sku]
-        }
-        for place in places
+        open_to = {place.id for place in may_serve(order, line, settings)}
+        for place in [place for place in state.pins if place in open_to]:
+            units = state.pins.pop(place)
+            work.setdefault(place, {})[line.id] = units
+            state.allocated += units
+    for place, at in sorted(work.items()):
+        rows = sorted(at.items())
+        for start in range(0, len(rows), LINES_PER_ORDER):
+            _hand_out(order, group, place, dict(rows[start : start + LINES_PER_ORDER]), settings, route)
+
+
+def _is_better(order: Order, lines: Lines, own: dict[str, dict[str, int]], route: Plan, settings: Settings) -> bool:
+    """Whether to leave the pinned places for the route: it places what has none, or does with fewer or better places."""
+    pinned = sum(reserved(state) for _, state in lines)
+    placed = sum(units for at in route.take.values() for units in at.values())
+    changes = {(line_id, place) for place, at in route.take.items() for line_id in at} | {
+        (line.id, place) for line, state in lines for place in state.pins
     }
-    route = fewest_locations(demand, supply, {key: place.priority for key, place in places.items()})
+    if not pinned:
+        return placed > 0
+    if placed < pinned or len(changes) > _MOST_MOVES:
+        return False
+    closed = any(place not in {p.id for p in may_serve(order, line, settings)} for line, state in lines for place in state.pins)
+    if placed > pinned or closed:
+        return True
+    here = sum(route.scores.get(place, 0) for place in own)
+    return (len(route.take), route.score) < (len(own), here)
+
+
+def _follow(order: Order, lines: Lines, route: Plan, stock: StockRows) -> None:
+    """Move the pins to where the route has them; what stays is left alone."""
     for line, state in lines:
-        for place, skus in route.take.items():
-            part = min(open_units(state) - reserved(state), skus.get(line.sku, 0))
-            if part > 0:
-                skus[line.sku] -= part
-                state.pins[place] = state.pins.get(place, 0) + part
-                order.stock.append(StockChange(line.sku, place, reserve=part))
-    return route
+        wanted = {place: at[line.id] for place, at in route.take.items() if at.get(line.id)}
+        for place in list(state.pins):
+            over = state.pins[place] - wanted.get(place, 0)
+            if over > 0:
+                state.pins[place] -= over
+                order.stock.append(StockChange(line.sku, place, reserve=-over))
+        state.pins = {place: units for place, units in state.pins.items() if units}
+        for place, units in wanted.items():
+            more = units - state.pins.get(place, 0)
+            if more > 0:
+                pin(order, line.id, place, more, stock)
 
 
-def _hand_out(order: Order, group_id: str, place: str, lines: dict[str, int], settings: Settings, route: Route) -> None:
+def _what_next(order: Order) -> str:
+    states = {line.id: state for line, state in order.lines()}
+    waiting = [line.id for group in order.placed.delivery_groups if order.waits_for_all(group) for line, _ in order.lines_of(group)]
+    if any(open_units(state) > 0 for line_id, state in states.items() if line_id not in waiting):
+        return "unfillable"
+    return "wait_for_stock" if any(state.backordered for state in states.values()) else "allocated"
+
+
+def _hand_out(order: Order, group: PlacedGroup, place: str, lines: dict[str, int], settings: Settings, route: Plan) -> None:
     location = settings.locations.get(place, Location(id=place))
-    group = next(group for group in order.placed.delivery_groups if group.id == group_id)
     method, held = settings.method(group.method), order.open_holds("ship")
     fo = FulfillmentOrder(
         id=order.next_id("fo"),
         location_id=place,
-        delivery_group=group_id,
+        delivery_group=group.id,
         type=location.type if group.type == "ship" else group.type,
         status="on_hold" if held else "released",
         held_from="released" if held else None,
@@ -128,8 +131,12 @@ def _hand_out(order: Order, group_id: str, place: str, lines: dict[str, int], se
         ship_by=later(order.now, hours=location.processing_hours),
         assume_delivered_after_days=None if method.delivery_confirmation == "carrier" else method.assume_delivered_after_days,
         lines={line_id: FulfillmentLine(quantity=quantity) for line_id, quantity in lines.items()},
-        explanation={"rule": "fewest locations, then priority, then id", "locations": len(route.take) or 1, "proven": route.proven},
         created_at=order.now,
     )
+    if len(json.dumps(route.explanation)) <= _SHORT:
+        fo.explanation = route.explanation
+    else:
+        fo.explained_by = f"{order.id}-{group.id}-{order.summary.run}"
+        order.explanations.setdefault(fo.explained_by, Explanation(id=fo.explained_by, reasons=route.explanation))
     order.fulfillment_orders[fo.id] = fo
     order.record("fulfillment_order.created", fulfillment_order_id=fo.id, location_id=place, status=fo.status, lines=lines)

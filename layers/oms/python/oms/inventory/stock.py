@@ -1,4 +1,11 @@
-"""Stock of one SKU at one location. `available` = on_hand - reserved - safety_stock is kept with it: a sale is one condition."""
+"""Stock of one SKU at one location, and what callers send about it.
+
+    spare     = on_hand - reserved - safety_stock      what is neither promised nor kept back
+    available = spare - queued                         what a sale may take: the waiting queue comes first
+
+Both are kept with the figures, so that a sale is one condition. A backordered unit is a debt (`queued`) on one row: `available` may be
+negative, and what arrives there belongs to the queue before a new sale can have it.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +18,28 @@ from oms.wire import Count, Key, Moment, Quantity, SignedAmount, Wire
 
 
 class Stock(Stored):
-    """Figures of one SKU at one location, in whole units. `available` may be negative: after a low count or a raised safety stock."""
+    """Figures of one SKU at one location, in whole units. `available` may be negative: after a low count, or while orders wait.
+
+    `parts`: what is available in each row of a hot item (one entry for every other); a sale read only some of them if `sampled`.
+    `moves` counts the changes of on_hand: a count is written only if nothing moved since it was worked out.
+    """
 
     sku: str
     location_id: str
     on_hand: int = 0
     reserved: int = 0
     safety_stock: int = 0
+    queued: int = 0
+    spare: int = 0
     available: int = 0
     futures: list[dict[str, Any]] = []
+    target: int | None = None
     effective_at: str = ""
+    shards: int = 1
+    moves: int = 0
     v: int = 0
+    parts: dict[int, int] = {}
+    sampled: bool = False
 
     @property
     def available_to_fulfill(self) -> int:
@@ -30,8 +48,13 @@ class Stock(Stored):
 
     @property
     def available_to_order(self) -> int:
-        """That and what is expected to arrive."""
+        """That and what is expected to arrive, less what is promised of it to those who wait."""
         return max(0, self.available + sum(int(arrival["quantity"]) for arrival in self.futures))
+
+    @property
+    def overstock(self) -> int:
+        """Units above the target level; 0 where no level is set."""
+        return max(0, self.available - self.target) if self.target is not None else 0
 
 
 class Arrival(Wire):
@@ -49,6 +72,7 @@ class StockCount(Wire):
     safety_stock: Count = 0
     effective_at: Moment | None = None
     futures: list[Arrival] = Field([], max_length=50)
+    target: Count | None = None
 
 
 class StockRecord(Wire):
@@ -86,7 +110,10 @@ def view(stock: Stock) -> dict[str, Any]:
         "safety_stock": stock.safety_stock,
         "available_to_fulfill": stock.available_to_fulfill,
         "available_to_order": stock.available_to_order,
+        "queued": stock.queued,
         "futures": stock.futures,
+        "target": stock.target,
+        "shards": stock.shards,
         "effective_at": stock.effective_at or None,
     }
 
@@ -101,5 +128,6 @@ def group_view(sku: str, group_id: str, rows: list[Stock]) -> dict[str, Any]:
         "safety_stock": sum(row.safety_stock for row in rows),
         "available_to_fulfill": sum(row.available_to_fulfill for row in rows),
         "available_to_order": sum(row.available_to_order for row in rows),
+        "queued": sum(row.queued for row in rows),
         "futures": sorted((arrival for row in rows for arrival in row.futures), key=lambda arrival: arrival["expected_at"]),
     }

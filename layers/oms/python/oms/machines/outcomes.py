@@ -97,9 +97,11 @@ def _release(order: Order) -> Resume | None:
 
 
 def _stock(order: Order) -> Resume | None:
-    states = order.summary.lines.values()
-    waits = any(state.backordered for state in states) and not any(open_units(state) for state in states)
-    return None if waits else go("allocate")
+    """Until every unit has come, or some that need not wait for the others."""
+    ready = [group for group in order.placed.delivery_groups if not order.waits_for_all(group)]
+    if any(open_units(state) for group in ready for _, state in order.lines_of(group)):
+        return go("allocate")
+    return None if any(state.backordered for state in order.summary.lines.values()) else go("allocate")
 
 
 def _approval(order: Order, ret: Return) -> Resume | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oms.clock import later
 from oms.errors import Conflict, Fault, InProgress, invalid
 from oms.ids import new_order_id
-from oms.inventory.stock import Stock
+from oms.inventory.backorders import wait_in_line
 from oms.orders.holds import place_hold
 from oms.orders.order import Claim, Order, StockChange
 from oms.orders.placing import PlaceOrder, Tender, content_digest
@@ -19,14 +19,12 @@ from oms.orders.statuses import totals
 from oms.payments import ledger
 from oms.payments.gateway import Gateways, Outcome, gateway_for
 from oms.payments.requests import ask, conclude, intend
-from oms.routing.fewest import fewest_locations
+from oms.routing.model import Plan
+from oms.routing.sourcing import Left, StockRows, pin, source
 from oms.settings import Settings
 
 LEASE_SECONDS = 25
 """Longer than the synchronous door may take (API Gateway gives up after 30), so a live lease means a live capture."""
-
-StockRows = Mapping[str, Sequence[Stock]]
-"""Stock rows per SKU."""
 
 
 def number_key(channel: str, order_number: str) -> str:
@@ -52,34 +50,31 @@ def take(request: PlaceOrder, stock: StockRows, settings: Settings, gateways: Ga
     return order
 
 
-def reserve(order: Order, stock: StockRows, settings: Settings) -> None:
-    """Pin every open unit to a place, the fewest per delivery group. Conflict naming the lines that cannot be served."""
-    available = {sku: {row.location_id: row.available_to_fulfill for row in rows} for sku, rows in stock.items()}
+def reserve(order: Order, stock: StockRows, settings: Settings, left: Left | None = None) -> None:
+    """Pin every open unit to a place, by the rules in force, each delivery group by itself; what may wait and has no stock waits.
+
+    Conflict naming the lines that cannot be served, each with the reason.
+    """
     faults: list[Fault] = []
     positions = {line.id: index for index, line in enumerate(order.placed.lines)}
     for group in order.placed.delivery_groups:
-        lines = [(line, state) for line, state in order.lines() if line.delivery_group == group.id]
-        places = settings.sells_from(order.placed.channel)
-        if group.type == "pickup":
-            places = {key: place for key, place in places.items() if key == group.location_id}
-        demand: dict[str, int] = {}
-        for line, state in lines:
-            demand[line.sku] = demand.get(line.sku, 0) + open_units(state) - reserved(state)
-        supply = {place: {sku: available.get(sku, {}).get(place, 0) for sku in demand} for place in places}
-        route = fewest_locations(demand, supply, {key: place.priority for key, place in places.items()})
-        for line, state in lines:
-            short = _pin(order, line.sku, open_units(state) - reserved(state), state, route.take)
-            if short and line.backorder == "allow":
-                state.backordered += short
-            elif short:
-                what = f"{short} of {state.ordered} {line.sku} are not in stock"
-                faults.append(Fault(what, f"/lines/{positions[line.id]}/quantity"))
-        for place, skus in supply.items():
-            for sku in skus:
-                taken = sum(c.reserve for c in order.stock if c.sku == sku and c.location_id == place)
-                available.setdefault(sku, {})[place] = max(0, _at(stock, sku, place) - taken)
+        wanted = {line.id: open_units(state) - reserved(state) for line, state in order.lines() if line.delivery_group == group.id}
+        route = source(order, group, wanted, stock, settings, left=left)
+        for place, lines in route.take.items():
+            for line_id, units in lines.items():
+                pin(order, line_id, place, units, stock)
+        for line_id, short in route.unallocated.items():
+            line, state = order.line(line_id)
+            if line.backorder != "allow" or not wait_in_line(order, line_id, short, stock, settings):
+                faults.append(Fault(_shortage(line.sku, short, state.ordered, route), f"/lines/{positions[line.id]}/quantity"))
     if faults:
         raise Conflict("stock is short", kind="out-of-stock", errors=faults)
+
+
+def _shortage(sku: str, short: int, ordered: int, route: Plan) -> str:
+    """What is not there, and which rule is in the way if it is not plainly the stock."""
+    reasons = [reason for reason in route.explanation.get("reason", "").split("; ") if reason and not reason.startswith("not enough stock")]
+    return f"{short} of {ordered} {sku} are not in stock" + (f" ({'; '.join(reasons)})" if reasons else "")
 
 
 @dataclass(frozen=True)
@@ -173,7 +168,18 @@ def take_lease(order: Order, owner: str) -> bool:
 def _new_order(request: PlaceOrder, priced: Priced, now: str, later_on: bool) -> Order:
     placed_at = request.placed_at or now
     fields = request.model_dump(
-        include={"channel", "order_number", "business_model", "currency", "tax_mode", "tax_rounding", "placed_by", "po_number", "metadata"}
+        include={
+            "channel",
+            "order_number",
+            "business_model",
+            "currency",
+            "tax_mode",
+            "tax_rounding",
+            "placed_by",
+            "po_number",
+            "priority",
+            "metadata",
+        }
     )
     placed = Placed(
         **fields,
@@ -228,24 +234,14 @@ def _add_payments(order: Order, tenders: Sequence[Tender]) -> None:
         order.payments[payment.id] = payment
 
 
-def _pin(order: Order, sku: str, quantity: int, state: LineState, take_: dict[str, dict[str, int]]) -> int:
-    """Pin up to `quantity` units out of the route, line by line in order; what is left over is short."""
-    for place, skus in take_.items():
-        part = min(quantity, skus.get(sku, 0))
-        if part > 0:
-            skus[sku] -= part
-            quantity -= part
-            state.pins[place] = state.pins.get(place, 0) + part
-            order.stock.append(StockChange(sku, place, reserve=part))
-    return quantity
-
-
 def _decline(order: Order) -> None:
     """Compensate completely: stock back, number free, authorizations that did succeed given back, the order kept as declined."""
     for line, state in order.lines():
         for place, quantity in state.pins.items():
             order.stock.append(StockChange(line.sku, place, reserve=-quantity))
-        state.pins, state.backordered = {}, 0
+        if state.backordered:
+            order.stock.append(StockChange(line.sku, "", queue=-state.backordered))
+        state.pins, state.backordered, state.promise = {}, 0, None
     for payment in order.payments.values():
         # A tender behind the declined one was never asked, and nothing may ask for it later: another card pays the whole.
         payment.token = None
@@ -254,7 +250,3 @@ def _decline(order: Order) -> None:
     order.summary.status = "declined"
     order.summary.answer = order.summary.answer or 402
     order.record("order.declined")
-
-
-def _at(stock: StockRows, sku: str, place: str) -> int:
-    return next((row.available_to_fulfill for row in stock.get(sku, ()) if row.location_id == place), 0)

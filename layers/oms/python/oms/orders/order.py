@@ -5,6 +5,8 @@ A command mutates records and says what happened with `record`; storage then wri
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +15,7 @@ from oms.errors import Conflict, NotFound, Stale
 from oms.ids import part_id
 from oms.orders.records import (
     CreditMemo,
+    Explanation,
     Fact,
     FulfillmentOrder,
     Invoice,
@@ -20,6 +23,7 @@ from oms.orders.records import (
     Payment,
     Personal,
     Placed,
+    PlacedGroup,
     PlacedLine,
     ProcessException,
     Relayed,
@@ -32,12 +36,19 @@ from oms.orders.records import (
 
 @dataclass(frozen=True)
 class StockChange:
-    """An effect on one SKU at one place that is part of the commit. Never below zero: a sale needs it available, a shipment reserved."""
+    """An effect on one SKU at one place that is part of the commit. Never below zero: a sale needs it available, a shipment reserved.
+
+    `queue`: backordered units owed at that place; giving debt back without naming a place takes it from wherever it stands.
+    `shard`: which row of a hot item a sale takes from. `cause`: the document that moves goods on or off the shelf.
+    """
 
     sku: str
     location_id: str
     reserve: int = 0
     on_hand: int = 0
+    queue: int = 0
+    shard: int = 0
+    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,16 +74,20 @@ class Order:
     invoices: dict[str, Invoice] = field(default_factory=dict)
     credit_memos: dict[str, CreditMemo] = field(default_factory=dict)
     returns: dict[str, Return] = field(default_factory=dict)
+    explanations: dict[str, Explanation] = field(default_factory=dict)
     exceptions: dict[str, ProcessException] = field(default_factory=dict)
     waits: dict[str, Wait] = field(default_factory=dict)
     personal: Personal | None = None
     relayed: Relayed = field(default_factory=Relayed)
     loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
+    held_before: dict[str, dict[str, int]] = field(default_factory=dict)
+    queued_before: dict[str, int] = field(default_factory=dict)
 
     now: str = field(default_factory=stamp)
     facts: list[Fact] = field(default_factory=list)
     stock: list[StockChange] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
+    draw: Callable[[], float] = random.random
 
     def record(self, type_: str, **data: object) -> None:
         """Note that something happened; it becomes one event of this commit."""
@@ -87,6 +102,38 @@ class Order:
     def lines(self) -> list[tuple[PlacedLine, LineState]]:
         """Lines as placed, each with its counters."""
         return [(line, self.summary.lines[line.id]) for line in self.placed.lines]
+
+    def held(self) -> dict[str, dict[str, int]]:
+        """Units reserved for this order per location and SKU: pinned, or on a fulfillment order and not yet gone."""
+        out: dict[str, dict[str, int]] = {}
+        skus = {line.id: line.sku for line in self.placed.lines}
+        pinned = [(place, line_id, units) for line_id, state in self.summary.lines.items() for place, units in state.pins.items()]
+        released = [(fo.location_id, line_id, row.open) for fo in self.fulfillment_orders.values() for line_id, row in fo.lines.items()]
+        for place, line_id, units in pinned + released:
+            if units:
+                at = out.setdefault(place, {})
+                at[skus[line_id]] = at.get(skus[line_id], 0) + units
+        return out
+
+    def taken(self) -> dict[tuple[str, str], int]:
+        """What this commit reserves so far, per SKU and location."""
+        out: dict[tuple[str, str], int] = {}
+        for change in self.stock:
+            key = (change.sku, change.location_id)
+            out[key] = out.get(key, 0) + change.reserve
+        return out
+
+    def queued(self) -> dict[str, int]:
+        """Backordered units per line."""
+        return {line_id: state.backordered for line_id, state in self.summary.lines.items() if state.backordered}
+
+    def lines_of(self, group: PlacedGroup) -> list[tuple[PlacedLine, LineState]]:
+        """The lines of a delivery group, each with its counters."""
+        return [(line, state) for line, state in self.lines() if line.delivery_group == group.id]
+
+    def waits_for_all(self, group: PlacedGroup) -> bool:
+        """Whether a group that ships complete still lacks something."""
+        return group.ship_complete and any(state.backordered for _, state in self.lines_of(group))
 
     def line(self, line_id: str, pointer: str = "") -> tuple[PlacedLine, LineState]:
         """One line and its counters; NotFound if the order has no such line."""

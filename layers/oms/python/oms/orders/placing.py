@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, Strict, ValidationError, model_validator
 
 from oms.errors import Fault, invalid
 from oms.wire import Amount, Currency, Key, Metadata, Moment, Name, Number, Quantity, Rate, SignedAmount, Text, Wire, faults_of
@@ -164,6 +164,7 @@ class PlaceOrder(Wire):
     customer: Customer
     billing_address: Address | None = None
     po_number: Name | None = None
+    priority: Annotated[int, Strict(), Field(ge=0, le=9)] = 5
     metadata: Metadata = {}
     delivery_groups: list[DeliveryGroup] = Field(min_length=1, max_length=50)
     lines: list[Line] = Field(min_length=1, max_length=500)

@@ -9,8 +9,8 @@ from decimal import Decimal
 from oms.errors import Fault, invalid
 from oms.money.rounding import spread
 from oms.money.shares import Frozen, TaxMode, freeze
-from oms.orders.placing import Adjustment, DeliveryGroup, Line, PlaceOrder, Tax
-from oms.orders.records import PlacedFee, PlacedGroup, PlacedLine, PlacedTax
+from oms.orders.placing import Address, Adjustment, DeliveryGroup, Line, PlaceOrder, Tax
+from oms.orders.records import Destination, PlacedFee, PlacedGroup, PlacedLine, PlacedTax
 from oms.orders.totals import Totals, totals_of
 
 
@@ -71,11 +71,22 @@ def _line(line: Line, order_share: int, order: PlaceOrder) -> PlacedLine:
 
 
 def _group(group: DeliveryGroup, mode: TaxMode) -> PlacedGroup:
-    fields = group.model_dump(exclude={"recipient", "address"}, exclude_defaults=True)
+    fields = group.model_dump(exclude={"recipient", "address"}, exclude_defaults=True) | {"destination": _destination(group.address)}
     if group.charge is None:
         return PlacedGroup(**fields)
     frozen = _frozen_once(group.charge.amount, _sum(group.charge.adjustments), group.charge.taxes, mode)
     return PlacedGroup(**fields, taxes=_names(group.charge.taxes), frozen=frozen)
+
+
+def _destination(address: Address) -> Destination:
+    """What routing may know of an address; the address itself is personal data."""
+    coordinates = [None if degrees is None else round(degrees, 2) for degrees in (address.latitude, address.longitude)]
+    return Destination(
+        country=address.country,
+        postal_area=address.postal_code.replace(" ", "").upper()[:3],
+        latitude=coordinates[0],
+        longitude=coordinates[1],
+    )
 
 
 def _lay_over_lines(group: PlacedGroup, lines: list[PlacedLine]) -> None:

@@ -39,7 +39,7 @@ def available_to_reship(state: LineState) -> int:
 def broken_laws(state: LineState) -> list[str]:
     """The quantity laws that these counters break; empty when all hold."""
     laws = {
-        "no counter is negative": min(value for value in state.model_dump(exclude={"pins", "excluded"}).values()) >= 0,
+        "no counter is negative": min(value for value in state.model_dump(exclude={"pins", "excluded", "promise"}).values()) >= 0,
         "no pin is negative": all(quantity > 0 for quantity in state.pins.values()),
         "returned <= return_initiated <= shipped <= allocated": state.returned
         <= state.return_initiated

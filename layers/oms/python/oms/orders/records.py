@@ -47,6 +47,15 @@ class PlacedLine(Stored):
     delivery: Frozen | None = None
 
 
+class Destination(Stored):
+    """Where a delivery group goes, as far as routing needs it: country, postal area, coordinates to two decimals (about a kilometre)."""
+
+    country: str = ""
+    postal_area: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+
+
 class PlacedGroup(Stored):
     """A delivery group without the personal part (recipient, address). `frozen` is the whole charge."""
 
@@ -56,6 +65,7 @@ class PlacedGroup(Stored):
     location_id: str | None = None
     ship_complete: bool = False
     desired_date: str | None = None
+    destination: Destination = Destination()
     charge: dict[str, Any] | None = None
     taxes: list[PlacedTax] = []
     frozen: Frozen | None = None
@@ -83,6 +93,7 @@ class Placed(Record):
     customer_id: str
     account_id: str | None = None
     po_number: str | None = None
+    priority: int = 5
     metadata: dict[str, Any] = {}
     delivery_groups: list[PlacedGroup]
     lines: list[PlacedLine]
@@ -99,8 +110,20 @@ class Personal(Record):
     groups: dict[str, dict[str, Any]] = {}
 
 
+class Promise(Stored):
+    """When the waiting units of a line are expected at the customer, and what that rests on ("supply", "none")."""
+
+    earliest: str | None = None
+    latest: str | None = None
+    source: str = "none"
+    changed_at: str = ""
+
+
 class LineState(Stored):
-    """Counters of one line (design section 4). `pins`: units reserved per location and not yet on a fulfillment order."""
+    """Counters of one line (design section 4). `pins`: units reserved per location and not yet on a fulfillment order.
+
+    `excluded`: places that could not serve the line after all. `promise`: while units wait for stock.
+    """
 
     ordered: int = 0
     cancelled: int = 0
@@ -115,6 +138,7 @@ class LineState(Stored):
     reshipped: int = 0
     pins: dict[str, int] = {}
     excluded: list[str] = []
+    promise: Promise | None = None
 
 
 class Hold(Stored):
@@ -193,7 +217,15 @@ class FulfillmentOrder(Record):
     assume_delivered_after_days: int | None = None
     lines: dict[str, FulfillmentLine]
     explanation: dict[str, Any] = {}
+    explained_by: str | None = None
     created_at: str = ""
+
+
+class Explanation(Record):
+    """Why the work of a delivery group went where it went, when it is too long to ride on each fulfillment order."""
+
+    id: str
+    reasons: dict[str, Any]
 
 
 class Shipment(Record):

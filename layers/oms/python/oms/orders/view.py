@@ -109,7 +109,7 @@ def fulfillment_order_view(order: Order, fo: FulfillmentOrder, personal: Persona
         ],
         "shipments": [shipment.id for shipment in order.shipments_of(fo.id)],
         "metadata": order.placed.metadata,
-        "explanation": fo.explanation,
+        "explanation": order.explanations[fo.explained_by].reasons if fo.explained_by in order.explanations else fo.explanation,
     }
 
 
@@ -180,7 +180,7 @@ def _line(order: Order, line: PlacedLine) -> dict[str, Any]:
     share = statuses.line_share(order, line.id)
     fos = [fo for fo in order.fulfillment_orders.values() if fo.delivery_group == line.delivery_group]
     confirmed = not any(fo.assume_delivered_after_days for fo in fos)
-    counters = state.model_dump(exclude={"pins", "excluded"})
+    counters = state.model_dump(exclude={"pins", "excluded", "promise"})
     return {
         "id": line.id,
         "sku": line.sku,
@@ -221,6 +221,6 @@ def _value(share: Share, taxes: list[PlacedTax]) -> dict[str, Any]:
 
 
 def _group(group: PlacedGroup, personal: Personal) -> dict[str, Any]:
-    fields = group.model_dump(exclude={"taxes", "frozen", "charge"})
+    fields = group.model_dump(exclude={"taxes", "frozen", "charge", "destination"})
     charge = {**(group.charge or {}), **_value(group.frozen.all_units(), group.taxes)} if group.frozen else None
     return {**fields, **personal.groups.get(group.id, {}), "charge": charge}

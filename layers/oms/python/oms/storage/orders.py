@@ -17,11 +17,14 @@ from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
+from oms.clock import stamp
 from oms.errors import NotFound, OmsError, Retryable
+from oms.inventory.counts import Movement
 from oms.orders.order import Order, StockChange
 from oms.orders.records import (
     CreditMemo,
     Entry,
+    Explanation,
     FulfillmentOrder,
     Invoice,
     Payment,
@@ -37,12 +40,15 @@ from oms.orders.records import (
 )
 from oms.orders.statuses import order_status
 from oms.storage.codec import encode
+from oms.storage.effects import movement, queue_entries, reservations, row_effect, summed
 from oms.storage.environment import environment
+from oms.storage.inventory import note, settle_debts
 from oms.storage.table import Cancelled, Lost, Write, get, query, write
 
 COLLECTIONS: dict[str, tuple[str, type[Record]]] = {
     "doc#invoice#": ("invoices", Invoice),
     "doc#memo#": ("credit_memos", CreditMemo),
+    "doc#explanation#": ("explanations", Explanation),
     "state#fo#": ("fulfillment_orders", FulfillmentOrder),
     "state#shipment#": ("shipments", Shipment),
     "state#payment#": ("payments", Payment),
@@ -90,6 +96,7 @@ def load(order_id: str, *, personal: bool = False) -> Order:
         order.personal = Personal.model_validate(rows.get("customer", {"v": 1}))  # erased: there is nothing to write either
     order.relayed = Relayed.model_validate(rows.get("state#relayed", {}))
     order.loaded = {sk: _fields(record) for sk, record in _records(order)}
+    order.held_before, order.queued_before = order.held(), order.queued()
     return order
 
 
@@ -114,10 +121,13 @@ def commit(order: Order, cause: Cause) -> None:
         summary.sequence += len(order.facts)
     table = environment().orders_table
     writes = [_put(table, order, sk, record) for sk, record in _records(order) if _fields(record) != order.loaded.get(sk)]
-    stock_at = len(writes)
-    writes += [_stock(change) for change in _summed(order.stock)]
+    stock_at, at = len(writes), stamp()
+    settled, arrived = settle_debts(summed(order.stock))
+    stock = summed(settled)
+    writes += [row_effect(change, at) for change in stock]
     claims_at = len(writes)
     writes += [_claim(table, claim.key, claim.data, claim.seen, claim.release) for claim in order.claims]
+    writes += _beside(order, stock, arrived, at, cause)
     if entry:
         writes.append(_entry(table, order.id, entry))
     key = cause.key()
@@ -134,7 +144,7 @@ def commit(order: Order, cause: Cause) -> None:
             if claims_at <= index < claims_at + len(order.claims):
                 raise Taken(detail=order.claims[index - claims_at].key) from error
             if stock_at <= index < claims_at:
-                change = _summed(order.stock)[index - stock_at]
+                change = stock[index - stock_at]
                 raise StockShort(f"{change.sku} at {change.location_id} is gone") from error
         raise Lost(f"{order.id} changed meanwhile") from error
     for sk, record in _records(order):
@@ -142,6 +152,7 @@ def commit(order: Order, cause: Cause) -> None:
             record.v += 1
             order.loaded[sk] = _fields(record)
     order.facts, order.stock, order.claims = [], [], []
+    order.held_before, order.queued_before = order.held(), order.queued()
 
 
 def update(order_id: str, command: Callable[[Order], Any], cause: Cause, *, personal: bool = False) -> Order:
@@ -286,27 +297,31 @@ def shard_of(order_id: str) -> int:
     return crc32(order_id.encode()) % SHARDS
 
 
-def _stock(change: StockChange) -> Write:
-    key = encode({"pk": f"sku#{change.sku}", "sk": f"stock#{change.location_id}"})
-    values = {":r": change.reserve, ":h": change.on_hand, ":a": change.on_hand - change.reserve, ":one": 1}
-    condition = ""
-    if change.reserve > 0:
-        condition = "available >= :r"
-    elif change.reserve < 0:
-        condition = "reserved >= :back AND on_hand >= :out"
-        values |= {":back": -change.reserve, ":out": max(0, -change.on_hand)}
-    expression = "ADD reserved :r, on_hand :h, available :a, v :one"
-    return Write(environment().inventory_table, key, condition, encode(values), expression)
-
-
-def _summed(changes: list[StockChange]) -> list[StockChange]:
-    """One change per SKU and place, in sorted order: demand is summed before it is taken."""
-    sums: dict[tuple[str, str], list[int]] = {}
-    for change in changes:
-        both = sums.setdefault((change.sku, change.location_id), [0, 0])
-        both[0] += change.reserve
-        both[1] += change.on_hand
-    return [StockChange(sku, place, reserve, hand) for (sku, place), (reserve, hand) in sorted(sums.items()) if reserve or hand]
+def _beside(order: Order, stock: list[StockChange], arrived: list[str], at: str, cause: Cause) -> list[Write]:
+    """What the inventory table keeps of this commit beside the stock rows: movements, reservations, places in the queue; and news for
+    the queue of each SKU that something became free of."""
+    name = f"{order.id}#{order.summary.sequence}"
+    writes = [
+        movement(
+            Movement(
+                sku=c.sku,
+                location_id=c.location_id,
+                at=at,
+                kind="shipped" if c.on_hand < 0 else "restocked",
+                delta=c.on_hand,
+                cause=c.cause or name,
+                actor=cause.actor,
+            )
+        )
+        for c in stock
+        if c.on_hand
+    ]
+    writes += reservations(order.id, order.held_before, order.held(), at)
+    skus = {line.id: line.sku for line in order.placed.lines}
+    in_line = f"{order.placed.priority}#{order.placed.placed_at}#{order.id}"
+    writes += queue_entries(skus, order.queued_before, order.queued(), in_line)
+    writes += [note(sku, at, name, cause.actor, [("stock.arrived", {"sku": sku})]) for sku in arrived]
+    return writes
 
 
 def _claim(table: str, key: str, data: dict[str, Any], seen: int, release: bool) -> Write:

@@ -1,0 +1,69 @@
+"""News of records that are no orders: SKUs (`sku_X`), reservations (`res_...`), loads (`load_...`). Each is published, then acted on.
+
+Like relay for orders: every action is decided from what is stored and is safe to repeat; what fails is parked and tried again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from oms.events import record_events
+from oms.flows.relay import put_events
+from oms.orders.records import Entry
+from oms.storage.clients import client
+from oms.storage.environment import environment
+
+SecondsLeft = Callable[[], float]
+Action = Callable[[Mapping[str, Any], SecondsLeft], None]
+ACTIONS: dict[str, Action] = {}
+"""What a fact calls for, by its type; the others are only published."""
+SWEEPS: dict[str, Callable[[SecondsLeft], int]] = {}
+"""What the clock calls for: name to a function that does what is due and returns how much that was."""
+_TRIES = 2
+
+
+def relay_news(images: list[dict[str, Any]], seconds_left: SecondsLeft) -> list[str]:
+    """Publish and act on new entries. Returns the records that had to be parked."""
+    return [image["pk"] for image in images if not _try(image, seconds_left)]
+
+
+def relay_one(image: dict[str, Any], seconds_left: SecondsLeft) -> None:
+    """One entry; raises what stops it."""
+    entry = Entry.model_validate(image)
+    events = record_events(str(image["pk"]), str(image["sk"]), entry)
+    error = put_events(events)
+    if error:
+        raise error
+    for fact in entry.facts:
+        if fact.type in ACTIONS:
+            ACTIONS[fact.type](fact.data, seconds_left)
+
+
+def sweep(seconds_left: SecondsLeft) -> dict[str, int]:
+    """Do what is due; one kind that fails does not keep the others from it."""
+    report: dict[str, int] = {}
+    failed: Exception | None = None
+    for name, due in SWEEPS.items():
+        try:
+            report[name] = due(seconds_left)
+        except Exception as error:
+            # Raised when the others have had their turn: the function's alarm must hear of it.
+            failed = error
+    if failed:
+        raise failed
+    return report
+
+
+def _try(image: dict[str, Any], seconds_left: SecondsLeft) -> bool:
+    for attempt in range(_TRIES):
+        try:
+            relay_one(image, seconds_left)
+            return True
+        except Exception as error:
+            # Whatever it is, it must not stop the other records of the batch; the parked message says what it was.
+            if attempt == _TRIES - 1:
+                body = {"image": image, "reason": f"{type(error).__name__}: {error}"[:500]}
+                client("sqs").send_message(QueueUrl=environment().parked_queue_url, MessageBody=json.dumps(body))
+    return False
