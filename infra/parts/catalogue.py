@@ -15,7 +15,7 @@ MACHINES = ("order", "fulfillment", "return")
 class Needs:
     """What one function is for and what it may do; DynamoDB actions are blank-separated.
 
-    `lists`: may query the index of orders; `keys`: may keep idempotency keys in orders, and nothing else there;
+    `lists`: may query the index of orders; `keys`: may use items of orders with these beginnings of the partition key, and no others;
     `webhooks`: the kind of webhook secrets it may read; `executions`: actions on the state machines;
     `resumes`: may resume waiting executions; `publishes`: may put events on the bus; `parks`, `unparks`: may write, read the parked queue.
     """
@@ -23,7 +23,7 @@ class Needs:
     purpose: str
     orders: str = ""
     lists: bool = False
-    keys: bool = False
+    keys: str = ""
     inventory: str = ""
     settings: str = ""
     webhooks: str = ""
@@ -78,8 +78,14 @@ EDGES = {
         memory=1024,
     ),
     "fulfillment_api": Needs("What warehouses and stores do", orders=RECORD, lists=True, inventory=STOCK, memory=1024),
-    "inventory_api": Needs("Stock: counts, changes, availability", keys=True, inventory=STOCK, settings=READ, memory=1024),
-    "settings_api": Needs("Locations, channels, methods", keys=True, settings=f"{READ} PutItem UpdateItem"),
+    "inventory_api": Needs(
+        "Stock: counts, reservations, loads, availability, routing previews",
+        keys="key# sku_ res_ load_",
+        inventory=STOCK,
+        settings=READ,
+        memory=1024,
+    ),
+    "settings_api": Needs("Locations, channels, methods, reasons, routing rules", keys="key#", settings=f"{READ} PutItem UpdateItem"),
     "carrier_webhook": Needs("Signed news from carriers", orders=RECORD, webhooks="carriers"),
     "payment_webhook": Needs("Signed news from payment providers", orders=RECORD, webhooks="payments"),
 }
@@ -96,7 +102,7 @@ BACKGROUND = {
     ),
     "stockkeeper": Needs(
         "After a change of stock: arrivals to the waiting queue, reservations that expire, loads, short orders",
-        orders=f"{RECORD} DeleteItem",
+        orders=RECORD,
         lists=True,
         inventory=STOCK,
         settings=READ,

@@ -54,7 +54,7 @@ def statements(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStateme
     if needs.lists:
         yield _allow("dynamodb", "Query", f"{tables.orders.table_arn}/index/{LISTS_INDEX}")
     if needs.keys:
-        yield _only_keys(tables.orders)
+        yield _only(tables.orders, needs.keys.split())
     if needs.executions:
         yield from _executions(needs.executions, resources.machines)
     if needs.resumes:
@@ -77,10 +77,11 @@ def statements(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStateme
         yield _allow("secretsmanager", "GetSecretValue", named)
 
 
-def _only_keys(orders: dynamodb.Table) -> iam.PolicyStatement:
-    """Idempotency keys are items `key#...` of the orders table; no other item of it can be reached with this."""
-    statement = _allow("dynamodb", "GetItem PutItem", orders.table_arn)
-    statement.add_condition("ForAllValues:StringLike", {"dynamodb:LeadingKeys": ["key#*"]})
+def _only(orders: dynamodb.Table, beginnings: list[str]) -> iam.PolicyStatement:
+    """Items of the orders table whose partition key begins so (idempotency keys, records that are no orders); the others are out of reach."""
+    records = "" if beginnings == ["key#"] else " Query UpdateItem"
+    statement = _allow("dynamodb", f"GetItem PutItem{records}", orders.table_arn)
+    statement.add_condition("ForAllValues:StringLike", {"dynamodb:LeadingKeys": [f"{beginning}*" for beginning in beginnings]})
     return statement
 
 

@@ -29,7 +29,8 @@ ENVIRONMENT = {
     "carrier_webhook": {"ORDERS_TABLE", "WEBHOOK_SECRETS"},
     "payment_webhook": {"ORDERS_TABLE", "WEBHOOK_SECRETS"},
     "relay": {"ORDERS_TABLE", "EVENT_BUS", "PARKED_QUEUE_URL"} | ARNS,
-    "reconcile": {"ORDERS_TABLE", "INVENTORY_TABLE", "EVENT_BUS", "PARKED_QUEUE_URL"} | ARNS,
+    "stockkeeper": TABLES | {"EVENT_BUS", "PARKED_QUEUE_URL"},
+    "reconcile": TABLES | {"EVENT_BUS", "PARKED_QUEUE_URL"} | ARNS,
 }
 OPEN = {
     "GET /v1/openapi.json": "query_api",
@@ -130,7 +131,7 @@ class TestGrants:
             actions = set(several(statement["Action"]))
             assert not [action for action in actions if "*" in action]
             if "*" in several(statement["Resource"]):
-                assert actions <= placeless | ({"dynamodb:ListStreams"} if name == "relay" else set())
+                assert actions <= placeless | ({"dynamodb:ListStreams"} if name in ("relay", "stockkeeper") else set())
 
     @pytest.mark.parametrize("name", ENVIRONMENT)
     def test_nobody_scans_or_touches_what_it_is_not_told_about(self, name: str) -> None:
@@ -153,13 +154,19 @@ class TestGrants:
         assert [name for name in functions() if writing & rights(name, "oms-settings")] == ["settings_api"]
 
     def test_only_capture_deletes_from_orders(self) -> None:
-        assert [name for name in functions() if "dynamodb:DeleteItem" in rights(name, "oms-")] == ["capture"]
+        assert [name for name in functions() if "dynamodb:DeleteItem" in rights(name, "oms-orders.Arn")] == ["capture"]
 
-    @pytest.mark.parametrize("name", ["inventory_api", "settings_api"])
-    def test_idempotency_keys_are_all_they_reach_in_orders(self, name: str) -> None:
+    @pytest.mark.parametrize(
+        ("name", "actions", "keys"),
+        [
+            ("settings_api", ["GetItem", "PutItem"], ["key#*"]),
+            ("inventory_api", ["GetItem", "PutItem", "Query", "UpdateItem"], ["key#*", "sku_*", "res_*", "load_*"]),
+        ],
+    )
+    def test_of_the_orders_table_they_reach_no_order(self, name: str, actions: list[str], keys: list[str]) -> None:
         [statement] = [s for s in statements(name) if "oms-orders" in named(several(s["Resource"])[0])]
-        assert statement["Action"] == ["dynamodb:GetItem", "dynamodb:PutItem"]
-        assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["key#*"]}}
+        assert statement["Action"] == [f"dynamodb:{action}" for action in actions]
+        assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}
 
     @pytest.mark.parametrize(("name", "kind"), [("carrier_webhook", "carriers"), ("payment_webhook", "payments")])
     def test_a_webhook_reads_the_secrets_of_its_own_senders(self, name: str, kind: str) -> None:
@@ -180,6 +187,7 @@ class TestGrants:
         assert {name for name in functions() if rights(name, "/index/lists")} == {
             "query_api",
             "fulfillment_api",
+            "stockkeeper",
             "reconcile",
         }
 
@@ -252,13 +260,18 @@ class TestRoutes:
 
 
 class TestParts:
-    def test_relay_gets_new_timeline_entries_that_need_it(self) -> None:
-        [mapping] = [made["Properties"] for made in of_type("AWS::Lambda::EventSourceMapping").values()]
+    @pytest.mark.parametrize(("function", "records"), [("relay", {"ord_"}), ("stockkeeper", {"sku_", "res_", "load_", "loc_"})])
+    def test_new_timeline_entries_come_to_who_acts_on_them(self, function: str, records: set[str]) -> None:
+        mappings = [made["Properties"] for made in of_type("AWS::Lambda::EventSourceMapping").values()]
+        [mapping] = [
+            m
+            for m in mappings
+            if text(m["FunctionName"], template()["Resources"]).endswith(f"oms-{function}") or function in str(m).lower()
+        ]
         pattern = json.loads(mapping["FilterCriteria"]["Filters"][0]["Pattern"])
-        assert pattern == {
-            "eventName": ["INSERT"],
-            "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "timeline#"}]}}},
-        }
+        assert pattern["eventName"] == ["INSERT"]
+        assert pattern["dynamodb"]["Keys"]["sk"] == {"S": [{"prefix": "timeline#"}]}
+        assert {rule["prefix"] for rule in pattern["dynamodb"]["Keys"]["pk"]["S"]} == records
         assert mapping["StartingPosition"] == "TRIM_HORIZON"
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert (mapping["BatchSize"], mapping["MaximumRetryAttempts"], mapping["BisectBatchOnFunctionError"]) == (100, 3, True)
@@ -271,7 +284,10 @@ class TestParts:
         assert named(parked["RedrivePolicy"]["deadLetterTargetArn"]) == "oms-parked-dead.Arn"
 
     def test_reconcile_runs_every_five_minutes_and_ends_before_the_next(self) -> None:
-        [rule] = [made["Properties"] for made in of_type("AWS::Events::Rule").values()]
+        rules = {made["Properties"]["Name"]: made["Properties"] for made in of_type("AWS::Events::Rule").values()}
+        assert rules["oms-sweep"]["ScheduleExpression"] == "rate(1 minute)"
+        assert text(rules["oms-sweep"]["Targets"][0]["Arn"], template()["Resources"]).endswith(":oms-stockkeeper")
+        rule = rules["oms-reconcile"]
         assert rule["ScheduleExpression"] == "rate(5 minutes)"
         assert text(rule["Targets"][0]["Arn"], template()["Resources"]).endswith(":oms-reconcile")
         assert functions()["reconcile"]["Timeout"] < 300

@@ -119,5 +119,11 @@ def most_by_highs(given: Problem, seconds: float = 60.0) -> Answer | None:
 
 def _milp(costs: np.ndarray, rules: list[LinearConstraint], seconds: float, limits: Bounds | None = None) -> int | None:
     """The smallest sum, as the whole number it is; None if there is none or it was not proved in time."""
-    done = milp(costs, constraints=rules, integrality=np.ones(len(costs)), bounds=limits or Bounds(0, 1), options={"time_limit": seconds, "mip_rel_gap": 0})
+    done = milp(
+        costs,
+        constraints=rules,
+        integrality=np.ones(len(costs)),
+        bounds=limits or Bounds(0, 1),
+        options={"time_limit": seconds, "mip_rel_gap": 0},
+    )
     return round(float(done.fun)) if done.status == 0 else None

@@ -17,8 +17,8 @@ def alternatives(
 ) -> list[Found]:
     """At most `most` sets of as many places as `best`, in the order of score and ids.
 
-    All other sets are divided by the first place (by id) in which they differ from it, and the best of each part is found by the same search; what
-    is taken out next is divided again (Lawler's method). So none is found twice and none is left out.
+    All other sets are divided by the first place (by id) in which they differ from it, and the best of each part is found by the same
+    search; what is taken out next is divided again (Lawler's method). So none is found twice and none is left out.
     """
     heap: list[_Entry] = []
     found: list[Found] = []

@@ -1,7 +1,7 @@
 """When the split cap allows no set of places that serves everything: the set that serves the most units.
 
-Then the fewest places, then the smallest score, then the first ids. Exact: what a place adds can only shrink as others are chosen, so the sum of the
-largest gains bounds what can still be reached.
+Then the fewest places, then the smallest score, then the first ids. Exact: what a place adds can only shrink as others are chosen, so the
+sum of the largest gains bounds what can still be reached.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class _Capped:
         return sum([min(row[sku], units) for sku, units in open_])
 
     def _promises(self, missing: int, gains: Sequence[tuple[int, int]], count: int, cost: int) -> bool:
-        """Whether these largest gains could lead to less missing, or to as much missing with no more places and a score that is not worse."""
+        """Whether these largest gains could lead to less missing, or to as much with no more places and no worse score."""
         for gain, _ in gains:
             if missing <= self.best[0]:
                 break

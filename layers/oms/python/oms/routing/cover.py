@@ -80,8 +80,8 @@ def bits(mask: int) -> Iterator[int]:
 def reduced(wanted: Mapping[str, int], stock: Mapping[str, Mapping[str, int]], order: Sequence[str]) -> tuple[list[str], list[str]]:
     """The SKUs and places (in `order`, the preferred first) that decide; leaving out the rest changes neither the best set nor its proof.
 
-    A SKU goes when whoever has some of another SKU has all that is wanted of this one. A place goes when better places have, each, at least as much of
-    everything it has, and together all that is wanted of it: the best set holds all of them before it would hold this one.
+    A SKU goes when whoever has some of another SKU has all that is wanted of this one. A place goes when better places have, each, at least
+    as much of everything it has, and together all that is wanted of it: the best set holds all of them before it would hold this one.
     """
     skus, places = sorted(wanted), list(order)
     while True:

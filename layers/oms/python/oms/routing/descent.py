@@ -1,7 +1,7 @@
 """The exact search for the cheapest set of a given number of places that covers everything.
 
-Branch: some place must have some of the scarcest SKU, so each of those that do is tried in turn, and left out from then on. The last place must have
-all that is left: one intersection of masks finds it. Bound: see `Prices`.
+Branch: some place must have some of the scarcest SKU, so each of those that do is tried in turn, and left out from then on. The last place
+must have all that is left: one intersection of masks finds it. Bound: see `Prices`.
 """
 
 from __future__ import annotations

@@ -1,20 +1,23 @@
 """Prices on units: what proves, without trying, that no set of so many places can be cheap enough.
 
-Give every unit that is wanted a price. Places that cover the open units together earn at least the price of them all. So what the chosen places cost, plus
-the price of all open units, plus, for those still to choose, the smallest differences between what a place costs and what its stock could
-earn, is never more than what any complete set costs. This holds for every choice of prices (it is the Lagrangian bound of the covering problem);
-`tuned` looks for prices that prove much. All numbers are whole: costs are multiplied by SCALE, so the bound is exact, not almost.
+Give every unit that is wanted a price. Places that cover the open units together earn at least the price of them all. So what the chosen
+places cost, plus the price of all open units, plus, for those still to choose, the smallest differences between what a place costs and what
+its stock could earn, is never more than what any complete set costs. This holds for every choice of prices (it is the Lagrangian bound of the
+covering problem); `tuned` looks for prices that prove much. All numbers are whole: costs are multiplied by SCALE, so the bound is exact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import nsmallest
+from time import monotonic
 
 from oms.routing.cover import Cover, Open, bits
 
 SCALE = 1 << 32
 _FRACTION = 1 << 16
+_ROUNDS = 60
+"""Rounds of tuning; more of them improve little."""
 
 
 class Prices:
@@ -75,20 +78,18 @@ def reduced_costs(rows: Sequence[Sequence[int]], costs: Sequence[int], prices: S
     return [cost * SCALE - sum([price * row[sku] for sku, price in priced]) for cost, row in zip(costs, rows, strict=True)]
 
 
-def tuned(
-    cover: Cover, costs: Sequence[int], count: int, budget: int, rounds: int, start: Sequence[int] | None = None
-) -> tuple[list[int], bool]:
+def tuned(cover: Cover, costs: Sequence[int], count: int, budget: int, until: float) -> tuple[list[int], bool]:
     """Prices that prove much about sets of `count` places, and whether they prove already that none costs less than the budget.
 
     A subgradient search: raise the price of what the `count` most profitable places leave uncovered, lower it where they have too much. The
     prices are kept per whole need (not per unit), so that a SKU of which many are wanted moves like any other.
     """
     needs = cover.needs
-    totals = [price * need for price, need in zip(start, needs, strict=True)] if start else _first(cover, costs)
+    totals = _first(cover, costs)
     best: tuple[int, list[int]] | None = None
     goal = max((budget - 1) * SCALE + 1, SCALE // 4)
     step, stale = 12, 0  # sixteenths of the way to the goal
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         prices = [total // need for total, need in zip(totals, needs, strict=True)]
         reduced = reduced_costs(cover.rows, costs, prices)
         chosen = nsmallest(count, range(len(reduced)), key=reduced.__getitem__)
@@ -105,7 +106,7 @@ def tuned(
         slopes = [((need - sum([row[sku] for row in rows])) * _FRACTION) // need for sku, need in enumerate(needs)]
         slopes = [0 if slope < 0 and not total else slope for slope, total in zip(slopes, totals, strict=True)]
         norm = sum(slope * slope for slope in slopes)
-        if not norm:
+        if not norm or monotonic() > until:
             break
         stride = (goal - bound) * step * _FRACTION // 16
         totals = [max(0, total + stride * slope // norm) for total, slope in zip(totals, slopes, strict=True)]

@@ -99,8 +99,10 @@ class RuleGroup(Wire):
 
 
 class CostRow(Wire):
-    """What it costs to send up to `up_to_g` grams (none: any weight): from a location, one of its groups or its country ("*": anywhere), to a
-    country or the start of its postal codes ("DE", "DE-10", "*")."""
+    """What it costs to send up to `up_to_g` grams (none: any weight).
+
+    From a location, one of its groups or its country ("*": anywhere) to a country or the start of its postal codes ("DE", "DE-10", "*").
+    """
 
     ship_from: Key = "*"
     ship_to: Area = "*"

@@ -8,8 +8,8 @@ The score of a place is the sum of its measures, each times its weight (a whole 
     capacity   percent of the window's orders that the location has already taken
     overstock  percent of the demanded units that the place could not serve out of overstock
 
-The score of a route is the sum over its places. Without a rule group only the priority counts, with weight 1. A distance or an amount that nobody
-knows counts like the largest that is known among the candidates (the explanation lists it under `unknown`).
+The score of a route is the sum over its places. Without a rule group only the priority counts, with weight 1. A distance or an amount that
+nobody knows counts like the largest that is known among the candidates (the explanation lists it under `unknown`).
 """
 
 from __future__ import annotations

@@ -20,8 +20,6 @@ Stock = Mapping[str, Mapping[str, int]]
 
 _EASY_NODES = 300
 """So many nodes are tried before time is spent on prices."""
-_ROUNDS = 60
-"""Rounds of tuning prices."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,7 @@ class _Stage:
 
     def tightly(self, budget: int) -> tuple[int, ...] | None:
         """The cheapest set below the budget, with prices that prove as much as possible; the best found when the effort is over."""
-        prices, refuted = tuned(self.cover, self.costs, self.count, budget, _ROUNDS)
+        prices, refuted = tuned(self.cover, self.costs, self.count, budget, self.problem.effort.until)
         if refuted:
             return None
         self._number(prices, self.all_costs)
