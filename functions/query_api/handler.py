@@ -19,7 +19,10 @@ from oms.orders.order import Order
 from oms.orders.records import Personal
 from oms.orders.view import exception_view, line_views, order_view, return_view
 from oms.returns.returns import find as find_return
+from oms.service.exceptions import find as find_exception
+from oms.service.shortages import PREFIX, shortage_view
 from oms.storage.orders import claim_of, listed, load, status_lists, timeline
+from oms.storage.shortages import read_shortage
 
 app = create_api()
 
@@ -101,7 +104,16 @@ def get_exceptions() -> Response[str]:
     query = app.current_event.query_string_parameters or {}
     if query.get("status", "open") != "open":
         raise invalid(Fault("only open exceptions are listed; closed ones are on their order", "/status"))
-    return _page("exceptions#open", "state#exception#", exception_view)
+    rows, limit = _listed("exceptions#open"), page_size(app)
+    content = [_exception(row["pk"], row["sk"].removeprefix("state#exception#")) for row in rows]
+    wanted = [each for each in content if all(query.get(name, each.get(name)) == each.get(name) for name in ("kind", "step"))]
+    return reply(200, {"data": wanted, "next_cursor": cursor_of(rows[-1]) if len(rows) == limit else None})
+
+
+@app.get("/v1/exceptions/<exception_id>")
+def get_exception(exception_id: str) -> Response[str]:
+    """One exception, of an order or of stock."""
+    return reply(200, _exception(order_of(exception_id) or exception_id, exception_id))
 
 
 @app.get("/v1/invoices/<invoice_id>")
@@ -130,10 +142,24 @@ def get_openapi() -> Response[str]:
 
 
 def _page(name: str, prefix: str, show: Any) -> Response[str]:
-    limit = page_size(app)
-    rows = listed(name, newest_first=False, limit=limit, after=after_cursor(app))
+    rows, limit = _listed(name), page_size(app)
     content = [show(load(row["pk"]), row["sk"].removeprefix(prefix)) for row in rows]
     return reply(200, {"data": content, "next_cursor": cursor_of(rows[-1]) if len(rows) == limit else None})
+
+
+def _listed(name: str) -> list[dict[str, Any]]:
+    return listed(name, newest_first=False, limit=page_size(app), after=after_cursor(app))
+
+
+def _exception(owner: str, exception_id: str) -> dict[str, Any]:
+    if not exception_id.startswith(PREFIX):
+        order = load(owner)
+        find_exception(order, exception_id)
+        return exception_view(order, exception_id)
+    problem = read_shortage(exception_id)
+    if problem is None:
+        raise NotFound(f"there is no exception '{exception_id}'")
+    return shortage_view(problem)
 
 
 def _order_of(record_id: str, what: str) -> Order:

@@ -8,9 +8,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from oms.api.commands import command
-from oms.api.http import client_of, create_api, json_body, parsed
+from oms.api.http import asked, client_of, create_api, json_body, parsed, reply
 from oms.api.observe import observed
 from oms.errors import NotFound
+from oms.flows.shortages import decide
 from oms.fulfillment.work import follow_holds
 from oms.ids import order_of
 from oms.orders import holds
@@ -19,7 +20,7 @@ from oms.orders.placing import HoldRequest
 from oms.orders.records import Personal
 from oms.orders.view import exception_view, order_view, return_view
 from oms.returns import returns
-from oms.service import exceptions, notes
+from oms.service import exceptions, notes, shortages
 from oms.storage.settings import settings
 
 app = create_api()
@@ -92,6 +93,8 @@ def post_return_action(return_id: str, action: str) -> Response[str]:
 def post_exception_action(exception_id: str, action: str) -> Response[str]:
     """retry, resolve, abandon."""
     body = json_body(app, required=action == "resolve")
+    if exception_id.startswith(shortages.PREFIX):
+        return _decide_shortage(exception_id, action, body)
 
     def resolve(order: Order) -> None:
         request = parsed(body, exceptions.ResolveRequest)
@@ -111,6 +114,16 @@ def post_exception_action(exception_id: str, action: str) -> Response[str]:
         return exception_id
 
     return command(app, _order_id(exception_id, "exception"), run, exception_view)
+
+
+def _decide_shortage(exception_id: str, action: str, body: Any) -> Response[str]:
+    if action not in ("retry", "resolve", "abandon"):
+        raise NotFound(f"an exception has no action '{action}'; it has abandon, resolve, retry")
+    resolve = parsed(body, exceptions.ResolveRequest) if action == "resolve" else None
+    given = resolve or parsed(body, exceptions.CloseRequest)
+    by = resolve.action if resolve else None
+    problem, replayed = decide(exception_id, action, by, given.note, asked(app), f"client:{client_of(app)}")
+    return reply(200, shortages.shortage_view(problem), version=problem.v, replayed=replayed)
 
 
 def _choose(acts: dict[str, Callable[[Order], None]], action: str, what: str) -> Callable[[Order], None]:

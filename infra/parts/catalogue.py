@@ -67,6 +67,7 @@ EDGES = {
     "service_api": Needs(
         "What agents do: holds, notes, returns, exceptions",
         orders=RECORD,
+        inventory="GetItem Query",
         settings=READ,
         memory=1024,
     ),

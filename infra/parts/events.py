@@ -20,7 +20,7 @@ def entries_of(*prefixes: str) -> dict[str, object]:
 
 
 OF_ORDERS = entries_of("ord_")
-OF_STOCK = entries_of("sku_", "res_", "load_", "loc_")
+OF_STOCK = entries_of("sku_", "res_", "load_", "loc_", "exc_")
 
 
 class Events(Construct):

@@ -77,7 +77,7 @@ _QUERY = {
     "GET /v1/orders/{id}/lines": ("limit", "cursor"),
     "GET /v1/fulfillment-orders": ("location_id", "status", "limit", "cursor"),
     "GET /v1/returns": ("status", "limit", "cursor"),
-    "GET /v1/exceptions": ("status", "limit", "cursor"),
+    "GET /v1/exceptions": ("status", "kind", "step", "limit", "cursor"),
 }
 
 

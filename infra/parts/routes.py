@@ -35,6 +35,7 @@ ROUTES = (
         "GET /v1/returns",
         "GET /v1/returns/{id}",
         "GET /v1/exceptions",
+        "GET /v1/exceptions/{id}",
     ),
     *_routes("query_api", "finance.read", "GET /v1/invoices/{id}", "GET /v1/credit-memos/{id}"),
     *_routes("query_api", "", "GET /v1/openapi.json"),

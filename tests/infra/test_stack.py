@@ -21,7 +21,7 @@ ENVIRONMENT = {
     "capture_payment": {"ORDERS_TABLE"},
     "return_order": TABLES,
     "raise_exception": {"ORDERS_TABLE"},
-    "service_api": {"ORDERS_TABLE", "SETTINGS_TABLE"},
+    "service_api": TABLES,
     "query_api": {"ORDERS_TABLE"} | ARNS,
     "fulfillment_api": {"ORDERS_TABLE", "INVENTORY_TABLE"},
     "inventory_api": TABLES,
@@ -260,7 +260,7 @@ class TestRoutes:
 
 
 class TestParts:
-    @pytest.mark.parametrize(("function", "records"), [("relay", {"ord_"}), ("stockkeeper", {"sku_", "res_", "load_", "loc_"})])
+    @pytest.mark.parametrize(("function", "records"), [("relay", {"ord_"}), ("stockkeeper", {"sku_", "res_", "load_", "loc_", "exc_"})])
     def test_new_timeline_entries_come_to_who_acts_on_them(self, function: str, records: set[str]) -> None:
         mappings = [made["Properties"] for made in of_type("AWS::Lambda::EventSourceMapping").values()]
         [mapping] = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from time import monotonic
 
@@ -23,7 +23,6 @@ class Problem:
     scores: dict[str, int]
     name: str = ""
     most: int | None = None
-    notes: dict[str, int] = field(default_factory=dict)
 
     def served(self, places: tuple[str, ...]) -> int:
         """Units that these places serve together."""
@@ -119,11 +118,6 @@ def most_by_highs(given: Problem, seconds: float = 60.0) -> Answer | None:
 
 def _milp(costs: np.ndarray, rules: list[LinearConstraint], seconds: float, limits: Bounds | None = None) -> int | None:
     """The smallest sum, as the whole number it is; None if there is none or it was not proved in time."""
-    done = milp(
-        costs,
-        constraints=rules,
-        integrality=np.ones(len(costs)),
-        bounds=limits or Bounds(0, 1),
-        options={"time_limit": seconds, "mip_rel_gap": 0},
-    )
+    options = {"time_limit": seconds, "mip_rel_gap": 0}
+    done = milp(costs, constraints=rules, integrality=np.ones(len(costs)), bounds=limits or Bounds(0, 1), options=options)
     return round(float(done.fun)) if done.status == 0 else None

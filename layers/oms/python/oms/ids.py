@@ -2,7 +2,8 @@
 
     ord_<key>    fo_<key>_1    shp_<key>_2    pay_<key>_1    inv_<key>_1    ret_<key>_1    cm_<key>_1    exc_<key>_3
 
-So the order of any record is read off the record's id, and no look-up table can disagree with it.
+So the order of any record is read off the record's id, and no look-up table can disagree with it. A checkout reservation, res_<key>, is
+born like an order and belongs to none.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ _KEY_LENGTH = 20
 
 
 def new_order_id() -> str:
-    """A new order id: 6 bytes of time (so that ids sort by age) and 6 random bytes, in lower-case base32hex."""
+    """A new order id."""
+    return new_id("ord")
+
+
+def new_id(prefix: str) -> str:
+    """A new id: 6 bytes of time (so that ids sort by age) and 6 random bytes, in lower-case base32hex."""
     raw = int(time.time() * 1000).to_bytes(6, "big") + os.urandom(6)
-    return "ord_" + base64.b32hexencode(raw).decode().rstrip("=").lower()
+    return f"{prefix}_" + base64.b32hexencode(raw).decode().rstrip("=").lower()
 
 
 def part_id(prefix: str, order_id: str, number: int) -> str:

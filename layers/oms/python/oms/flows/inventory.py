@@ -41,9 +41,12 @@ def count_stock(sku: str, location_id: str, count: StockCount, asked: Request) -
     raise Lost(f"stock of {sku} at {location_id} changes too often; try again")
 
 
-def counted(stock: Stock, count: int, at: str, cause: str, actor: str, figures: dict[str, Any], key: dict[str, Any] | None) -> int:
-    """Take a count as the truth of the shelf at `at`; what moved since is applied on top. Returns what is on hand now. Lost if something
-    moves right now. Fewer than are reserved: noted for relay, which raises one exception naming the orders now short."""
+def counted(stock: Stock, count: int, at: str, cause: str, actor: str, figures: dict[str, Any], key: dict[str, Any] | None) -> int | None:
+    """Take a count as the truth of the shelf at `at`; what moved since is applied on top. Returns what is on hand now, None if this very
+    count was taken before. Lost if something moves right now.
+
+    Fewer than are reserved: noted for stockkeeper, which raises one exception naming the orders now short.
+    """
     since = movements(stock.sku, stock.location_id, after=at) if stock.moves and at < stamp() else ()
     on_hand = on_hand_now(stock, count, at, since)
     move = Movement(
@@ -57,22 +60,19 @@ def counted(stock: Stock, count: int, at: str, cause: str, actor: str, figures: 
         on_hand=count,
     )
     short = stock.reserved - on_hand
-    notes = [("stock.short", {"sku": stock.sku, "location_id": stock.location_id, "units": short})] if short > 0 else []
-    write_count(stock, figures, move, key=key, notes=notes)
-    return on_hand
+    notes = [("stock.short", {"sku": stock.sku, "location_id": stock.location_id, "units": short, "counted_at": at})] if short > 0 else []
+    return on_hand if write_count(stock, figures, move, key=key, notes=notes) else None
 
 
-def changed(stock: Stock, delta: int, at: str, cause: str, actor: str, key: dict[str, Any] | None) -> int:
-    """Apply a difference; one from before the last count is in that count already and only noted. Returns what is on hand now.
-
-    Conflict if less than nothing would be left."""
+def changed(stock: Stock, delta: int, at: str, cause: str, actor: str, key: dict[str, Any] | None) -> int | None:
+    """Apply a difference; one from before the last count is in that count already and only noted. Returns what is on hand now, None if
+    this very difference was applied before. Conflict if less than nothing would be left."""
     effect = delta if at > stock.effective_at else 0
     if stock.on_hand + effect < 0:
         raise Conflict(f"{stock.sku} at {stock.location_id} has {stock.on_hand}; {delta} would leave less than nothing")
     kind = "received" if delta > 0 else "removed"
     move = Movement(sku=stock.sku, location_id=stock.location_id, at=at, kind=kind, delta=effect, cause=cause, actor=actor)
-    write_count(stock, {}, move, key=key)
-    return stock.on_hand + effect
+    return stock.on_hand + effect if write_count(stock, {}, move, key=key) else None
 
 
 def load_batch(batch: StockBatch) -> list[dict[str, Any]]:
@@ -115,12 +115,12 @@ def _count_once(record: StockRecord, asked: Request) -> str:
         at, key = _moment(record.effective_at), asked.record(status=200)
         try:
             if record.on_hand is not None:
-                counted(stock, record.on_hand, at, record.record_id, asked.client, {}, key)
+                done = counted(stock, record.on_hand, at, record.record_id, asked.client, {}, key)
             else:
-                changed(stock, record.delta or 0, at, record.record_id, asked.client, key)
+                done = changed(stock, record.delta or 0, at, record.record_id, asked.client, key)
         except Lost:
             continue
-        return "applied"
+        return "repeated" if done is None else "applied"
     raise Lost(f"stock of {record.sku} at {record.location_id} changes too often; send the record again")
 
 

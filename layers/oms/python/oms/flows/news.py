@@ -11,13 +11,14 @@ from typing import Any
 
 from oms.events import record_events
 from oms.flows.relay import put_events
+from oms.flows.shortages import note_short
 from oms.orders.records import Entry
 from oms.storage.clients import client
 from oms.storage.environment import environment
 
 SecondsLeft = Callable[[], float]
 Action = Callable[[Mapping[str, Any], SecondsLeft], None]
-ACTIONS: dict[str, Action] = {}
+ACTIONS: dict[str, Action] = {"stock.short": note_short}
 """What a fact calls for, by its type; the others are only published."""
 SWEEPS: dict[str, Callable[[SecondsLeft], int]] = {}
 """What the clock calls for: name to a function that does what is due and returns how much that was."""

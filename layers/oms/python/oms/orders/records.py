@@ -346,7 +346,7 @@ class Return(Record):
 
 
 class ProcessException(Record):
-    """A step that failed and waits for somebody: what, where, why, what to do."""
+    """A step that failed and waits for somebody: what, where, why, what to do. Of stock: `details` says where how much is short."""
 
     id: str
     kind: str
@@ -361,6 +361,7 @@ class ProcessException(Record):
     closed_at: str | None = None
     action: str | None = None
     note: str | None = None
+    details: list[dict[str, Any]] = []
 
 
 class Wait(Record):

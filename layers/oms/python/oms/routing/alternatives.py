@@ -22,7 +22,8 @@ def alternatives(
     """
     heap: list[_Entry] = []
     found: list[Found] = []
-    last, held, without = best, (), frozenset[str]()
+    last, without = best, frozenset[str]()
+    held: tuple[str, ...] = ()
     effort = Effort(until)
     while len(found) < most and last.places:
         for entry in _parts(last, held, without, wanted, stock, scores, effort):

@@ -89,7 +89,7 @@ class RoutingPreview(Wire):
 
 
 def preview(request: RoutingPreview, known: Mapping[str, Place] | None = None, rules: Rules | None = None) -> dict[str, Any]:
-    """The routes for a request, best first. `known` are the places of the tables and `rules` those in force, where the request gives none."""
+    """The routes for a request, the best first. What it lacks comes from `known` (the tables) and `rules` (those in force)."""
     destination = Destination(
         request.address.country or "", request.address.postal_code or "", request.address.latitude, request.address.longitude
     )
@@ -111,14 +111,13 @@ def places_of(request: RoutingPreview, known: Mapping[str, Place]) -> list[Place
     A place that only the inventory names is one with nothing special about it.
     """
     inventory = request.inventory
+    places = dict(known)
     if request.locations is not None:
         places = {each.id: _place(each, known.get(each.id)) for each in request.locations}
-    else:
-        places = dict(known)
+    elif inventory is not None:
+        places = {key: known.get(key, Place(id=key)) for key in inventory}
     if inventory is None:
         return list(places.values())
-    if request.locations is None:
-        places = {key: places.get(key, Place(id=key)) for key in inventory}
     return [replace(place, stock=inventory.get(key, {}), barred={}) for key, place in places.items()]
 
 

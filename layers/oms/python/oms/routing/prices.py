@@ -2,8 +2,8 @@
 
 Give every unit that is wanted a price. Places that cover the open units together earn at least the price of them all. So what the chosen
 places cost, plus the price of all open units, plus, for those still to choose, the smallest differences between what a place costs and what
-its stock could earn, is never more than what any complete set costs. This holds for every choice of prices (it is the Lagrangian bound of the
-covering problem); `tuned` looks for prices that prove much. All numbers are whole: costs are multiplied by SCALE, so the bound is exact.
+its stock could earn, is never more than what any complete set costs. This holds for every choice of prices (it is the Lagrangian bound of
+the covering problem); `tuned` looks for prices that prove much. All numbers are whole (costs are multiplied by SCALE): the bound is exact.
 """
 
 from __future__ import annotations

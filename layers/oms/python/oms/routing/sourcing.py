@@ -3,7 +3,7 @@ Allocate ask the same question, so that what was promised is what is confirmed u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from oms.inventory import shards
 from oms.inventory.stock import Stock
@@ -71,14 +71,18 @@ def pin(order: Order, line_id: str, place: str, units: int, stock: StockRows) ->
     """Reserve units of a line at a place; of a hot item from the rows that have them."""
     line, state = order.line(line_id)
     state.pins[place] = state.pins.get(place, 0) + units
-    row = next((row for row in stock.get(line.sku, ()) if row.location_id == place), None)
+    order.stock += sale(line.sku, place, units, stock, order.stock, order.draw)
+
+
+def sale(sku: str, place: str, units: int, stock: StockRows, so_far: Sequence[StockChange], draw: Callable[[], float]) -> list[StockChange]:
+    """The changes that reserve units at a place, after those the commit makes already; of a hot item in the rows that have them."""
+    row = next((row for row in stock.get(sku, ()) if row.location_id == place), None)
     parts = dict(row.parts) if row else {}
-    for change in order.stock:
-        if (change.sku, change.location_id) == (line.sku, place) and change.shard in parts:
-            parts[change.shard] -= max(0, change.reserve)
-    taken = shards.take(units, parts, shards.order(max(parts, default=0) + 1, order.draw)) if len(parts) > 1 else {}
-    for shard, part in (taken or {next(iter(parts), 0): units}).items():
-        order.stock.append(StockChange(line.sku, place, reserve=part, shard=shard))
+    for change in so_far:
+        if (change.sku, change.location_id) == (sku, place) and change.shard in parts:
+            parts[change.shard] -= change.reserve
+    taken = shards.take(units, parts, shards.order(max(parts, default=0) + 1, draw)) if len(parts) > 1 else {}
+    return [StockChange(sku, place, reserve=part, shard=shard) for shard, part in (taken or {next(iter(parts), 0): units}).items()]
 
 
 def _closed(order: Order, group: PlacedGroup, place: Location, settings: Settings) -> str:

@@ -15,6 +15,7 @@ from oms.storage.effects import OWNERS, movement, row_effect, row_key
 from oms.storage.environment import environment
 from oms.storage.table import Cancelled, Lost, Write, get, query, write
 
+_MOVEMENT = 1  # where write_count has the movement among its writes
 _SUMS = ("on_hand", "reserved", "queued", "spare", "available")
 
 
@@ -114,11 +115,11 @@ def write_count(
     *,
     key: dict[str, Any] | None = None,
     notes: Sequence[tuple[str, dict[str, Any]]] = (),
-) -> None:
+) -> bool:
     """Set on_hand (to stock.on_hand + move.delta) and, for a count, the other counted figures, with the movement that explains it.
 
-    Safe while selling: sales do not disturb it, only another movement does (Lost). `key` is an idempotency record that must not exist
-    yet; `notes` are facts for relay, by SKU.
+    Safe while selling: sales do not disturb it, only another movement does (Lost). False if this very movement was written before.
+    `key` is an idempotency record that must not exist yet; `notes` are facts for stockkeeper.
     """
     safety = int(figures.get("safety_stock", stock.safety_stock))
     gain = move.delta - (safety - stock.safety_stock)
@@ -134,7 +135,10 @@ def write_count(
     try:
         write(writes)
     except Cancelled as error:
+        if _MOVEMENT in error.refused:
+            return False
         raise Lost(f"stock of {stock.sku} at {stock.location_id} changed meanwhile") from error
+    return True
 
 
 def note(sku: str, at: str, cause: str, actor: str, facts: Sequence[tuple[str, dict[str, Any]]]) -> Write:
