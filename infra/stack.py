@@ -15,6 +15,7 @@ from infra.parts.identity import Identity
 from infra.parts.layers import LayerFolders, Layers
 from infra.parts.machines import Machines, machine_arns
 from infra.parts.secrets import WebhookSecrets
+from infra.parts.storage import LoadsBucket
 from infra.parts.tables import Tables
 
 
@@ -29,11 +30,12 @@ class OmsStack(Stack):
         tables = Tables(self, "Tables", removal=removal)
         WebhookSecrets(self, "Secrets", removal=removal)
         events = Events(self, "Events")
+        loads = LoadsBucket(self, "Loads", removal=removal).bucket
         functions = Functions(
             self,
             "Functions",
             layers=Layers(self, "Layers", folders=layers).all,
-            resources=Resources(tables, events, machine_arns(self)),
+            resources=Resources(tables, events, machine_arns(self), loads),
             removal=removal,
         )
         Machines(self, "Machines", functions=functions, removal=removal)
@@ -44,6 +46,7 @@ class OmsStack(Stack):
         identity = Identity(self, "Identity", removal=removal)
         api = Api(self, "Api", functions=functions, identity=identity)
         self._outputs(tables, events, functions, identity, api)
+        CfnOutput(self, "LoadsBucket", value=loads.bucket_name)
 
     def _outputs(self, tables: Tables, events: Events, functions: Functions, identity: Identity, api: Api) -> None:
         arns = machine_arns(self)

@@ -8,17 +8,21 @@ from typing import Any
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from oms.api.commands import command
-from oms.api.http import after_cursor, create_api, cursor_of, json_body, page_size, parsed, reply
+from oms.api.http import after_cursor, asked, client_of, create_api, cursor_of, json_body, page_size, parsed, reply
 from oms.api.observe import observed
 from oms.errors import Fault, NotFound, invalid
-from oms.flows.fulfillment import ship_packages
+from oms.flows.fulfillment import effects, ship_packages
+from oms.flows.reroute import drain, drained_before, reroute_work
 from oms.fulfillment import work
+from oms.fulfillment.reroute import DrainRequest
 from oms.ids import order_of
 from oms.orders.order import Order
 from oms.orders.records import Personal
 from oms.orders.view import fulfillment_order_view
 from oms.storage.orders import listed, load
 
+_MOST_DRAINED = 100
+_KEEP_MILLISECONDS = 12_000  # for the order a drain is at, and for the answer
 app = create_api()
 
 
@@ -42,7 +46,7 @@ def get_fulfillment_order(fulfillment_order_id: str) -> Response[str]:
 
 @app.post("/v1/fulfillment-orders/<fulfillment_order_id>/<action>")
 def post_action(fulfillment_order_id: str, action: str) -> Response[str]:
-    """accept, pick, pack, ready, hold, release, reject, ship, collect, deliver."""
+    """accept, pick, pack, ready, hold, release, reject, reroute, ship, collect, deliver."""
     request = parsed(json_body(app, required=action in ("ship", "reject")), work.REQUESTS.get(action, work.NoBody))
 
     def act(order: Order) -> str:
@@ -52,11 +56,24 @@ def post_action(fulfillment_order_id: str, action: str) -> Response[str]:
     return command(app, _order_id(fulfillment_order_id), act, _view)
 
 
+@app.post("/v1/locations/<location_id>/drain")
+def post_drain(location_id: str) -> Response[str]:
+    """Re-route all open work of a location; what does not fit this call goes on by itself."""
+    request, same = parsed(json_body(app), DrainRequest), asked(app)
+    known = same.earlier()
+    if known:
+        return reply(202, drained_before(location_id, known), replayed=True)
+    left = app.lambda_context.get_remaining_time_in_millis
+    more = lambda count: count < _MOST_DRAINED and left() > _KEEP_MILLISECONDS  # noqa: E731
+    return reply(202, drain(location_id, request.reason, f"client:{client_of(app)}", more, asked=same))
+
+
 def _act(order: Order, fulfillment_order_id: str, action: str, request: Any) -> None:
     fo = order.fulfillment_order(fulfillment_order_id)
     acts: dict[str, Callable[[], None]] = {
         "ship": lambda: ship_packages(order, fo.id, request),
-        "reject": lambda: work.reject(order, fo, request),
+        "reject": lambda: work.reject(order, fo, request, effects()),
+        "reroute": lambda: reroute_work(order, fo.id, request.location_id, request.reason),
         "collect": lambda: work.collect(order, fo, request),
         "deliver": lambda: work.deliver(order, fo),
     }

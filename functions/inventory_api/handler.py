@@ -1,4 +1,4 @@
-"""Stock: counts, changes, availability."""
+"""Stock: counts, changes, availability; checkout reservations."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
-from oms.api.http import after_cursor, asked, create_api, cursor_of, json_body, page_size, parsed, reply
+from oms.api.http import after_cursor, asked, create_api, cursor_of, header, json_body, page_size, parsed, reply
 from oms.api.observe import observed
-from oms.errors import NotFound
-from oms.flows.inventory import availability, count_stock, load_batch
-from oms.inventory.stock import AvailabilityQuery, StockBatch, StockCount, view
+from oms.errors import Fault, NotFound, invalid
+from oms.flows import loads, reservations
+from oms.flows.backorders import queue_of
+from oms.flows.changes import changed_since
+from oms.flows.inventory import availability, count_stock
+from oms.flows.records import load_batch
+from oms.flows.shards import change_shards
+from oms.fulfillment.work import NoBody
+from oms.inventory.loads import LoadRequest
+from oms.inventory.loads import view as load_view
+from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
+from oms.inventory.reservations import view as reservation_view
+from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount, view
 from oms.storage.inventory import movements, stock_at
+from oms.storage.loads import load as read_load
 
 app = create_api()
 
@@ -41,6 +52,13 @@ def get_movements(sku: str, location_id: str) -> Response[str]:
     return reply(200, {"data": [row.model_dump(exclude_none=True) for row in rows], "next_cursor": last})
 
 
+@app.put("/v1/inventory/<sku>/<location_id>/shards")
+def put_shards(sku: str, location_id: str) -> Response[str]:
+    """Set how many rows the sales of a hot item share; what it has is spread over them while it goes on selling."""
+    stock, replayed = change_shards(sku, location_id, parsed(json_body(app), ShardCount), asked(app))
+    return reply(200, view(stock), version=stock.v, replayed=replayed)
+
+
 @app.post("/v1/inventory/batch")
 def post_batch() -> Response[str]:
     """Up to 100 counts or changes; a record id counts once."""
@@ -51,6 +69,106 @@ def post_batch() -> Response[str]:
 def post_availability() -> Response[str]:
     """Figures of up to 100 SKUs at up to 100 places or groups."""
     return reply(200, {"data": availability(parsed(json_body(app), AvailabilityQuery))})
+
+
+@app.post("/v1/routing/preview")
+def post_preview() -> Response[str]:
+    """Where an order would go, best route first; nothing is reserved."""
+    from oms.flows.preview import routing_preview  # noqa: PLC0415 asked for by hand, now and then; all other calls would pay for it
+    from oms.routing.preview import RoutingPreview  # noqa: PLC0415
+
+    return reply(200, routing_preview(parsed(json_body(app), RoutingPreview)))
+
+
+@app.post("/v1/inventory/loads")
+def post_load() -> Response[str]:
+    """Load a file of counts and differences, or preview what it would change."""
+    load, again = loads.request_load(parsed(json_body(app), LoadRequest), asked(app))
+    return reply(202, load_view(load), version=load.v, replayed=again, location=f"/v1/inventory/loads/{load.id}")
+
+
+@app.get("/v1/inventory/loads/<load_id>")
+def get_load(load_id: str) -> Response[str]:
+    """How far a load is, what it did, what it refused."""
+    load = read_load(load_id)
+    return reply(200, load_view(load), version=load.v)
+
+
+@app.post("/v1/inventory/loads/<load_id>/<action>")
+def post_load_action(load_id: str, action: str) -> Response[str]:
+    """approve, cancel, revert."""
+    if action not in ("approve", "cancel", "revert"):
+        raise NotFound(f"a load knows no '{action}'; there are approve, cancel and revert")
+    parsed(json_body(app, required=False), NoBody)
+    load, again = loads.act(load_id, action, asked(app))
+    return reply(200, load_view(load), version=load.v, replayed=again)
+
+
+@app.get("/v1/inventory/changes")
+def get_changes() -> Response[str]:
+    """Which places changed since a cursor, with their figures now."""
+    cursor = (app.current_event.query_string_parameters or {}).get("cursor", "")
+    return reply(200, changed_since(cursor, page_size(app, default=100)))
+
+
+@app.get("/v1/backorders")
+def get_backorders() -> Response[str]:
+    """Who waits for a SKU, in the order in which arrivals are granted."""
+    sku = (app.current_event.query_string_parameters or {}).get("sku", "")
+    if not sku:
+        raise invalid(Fault("name a SKU", "/sku"))
+    size, position, at = page_size(app), 0, after_cursor(app)
+    if at:
+        before, _, at = at.partition("#")
+        position = int(before) if before.isdecimal() else 0
+    rows = queue_of(sku, limit=size, after=at, position=position)
+    more = {"at": f"{rows[-1]['position']}#{rows[-1].pop('at')}"} if len(rows) == size else None
+    return reply(200, {"data": [{name: row[name] for name in row if name != "at"} for row in rows], "next_cursor": cursor_of(more)})
+
+
+@app.post("/v1/reservations")
+def post_reservation() -> Response[str]:
+    """Reserve stock for a cart, all or nothing or in part."""
+    done = reservations.make(parsed(json_body(app), ReservationRequest), asked(app))
+    return _reservation(done, 201, location=f"/v1/reservations/{done[0].id}")
+
+
+@app.get("/v1/reservations/<reservation_id>")
+def get_reservation(reservation_id: str) -> Response[str]:
+    """One reservation."""
+    return _reservation((reservations.read(reservation_id), False))
+
+
+@app.patch("/v1/reservations/<reservation_id>")
+def patch_reservation(reservation_id: str) -> Response[str]:
+    """New quantities, more time."""
+    change = parsed(json_body(app), ReservationChange)
+    return _reservation(reservations.change(reservation_id, change, asked(app), header(app, "if-match")))
+
+
+@app.delete("/v1/reservations/<reservation_id>")
+def delete_reservation(reservation_id: str) -> Response[str]:
+    """Give everything back; again: nothing happens."""
+    return _reservation(reservations.release(reservation_id, asked(app), header(app, "if-match")))
+
+
+@app.post("/v1/reservations/<reservation_id>/transfer")
+def post_transfer(reservation_id: str) -> Response[str]:
+    """Hold units at other locations instead."""
+    moves = parsed(json_body(app), TransferRequest)
+    return _reservation(reservations.transfer(reservation_id, moves, asked(app), header(app, "if-match")))
+
+
+@app.post("/v1/reservations/<reservation_id>/fulfill")
+def post_fulfill(reservation_id: str) -> Response[str]:
+    """Reserved units left the shelf, without an order."""
+    gone = parsed(json_body(app, required=False), FulfillRequest)
+    return _reservation(reservations.fulfill(reservation_id, gone, asked(app), header(app, "if-match")))
+
+
+def _reservation(done: reservations.Done, status: int = 200, location: str | None = None) -> Response[str]:
+    found, again = done
+    return reply(status, reservation_view(found), version=found.record.v, replayed=again, location=location)
 
 
 @observed

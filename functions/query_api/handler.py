@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
 import oms.api
-from oms.api.http import after_cursor, after_number, create_api, cursor_of, page_size, reply
+from oms.api.http import after_cursor, after_number, create_api, cursor_of, json_body, page_size, parsed, reply
 from oms.api.observe import observed
 from oms.errors import Fault, NotFound, invalid
 from oms.events import events_of
@@ -132,6 +132,16 @@ def get_credit_memo(memo_id: str) -> Response[str]:
     if memo_id not in order.credit_memos:
         raise NotFound(f"there is no credit memo '{memo_id}'")
     return reply(200, {"order_id": order.id, **order.credit_memos[memo_id].model_dump(exclude={"v"})})
+
+
+@app.post("/v1/routing/simulations")
+def post_simulation() -> Response[str]:
+    """Run a rule group over past orders beside the rules in force; no stock is touched."""
+    from oms.flows.simulate import simulation  # noqa: PLC0415 asked for by hand, now and then; all other calls would pay for it
+    from oms.routing.simulation_request import SimulationRequest  # noqa: PLC0415
+
+    request = parsed(json_body(app), SimulationRequest)
+    return reply(200, simulation(request, lambda: app.lambda_context.get_remaining_time_in_millis() / 1000))
 
 
 @app.get("/v1/openapi.json")

@@ -15,14 +15,16 @@ MACHINES = ("order", "fulfillment", "return")
 class Needs:
     """What one function is for and what it may do; DynamoDB actions are blank-separated.
 
-    `lists`: may query the index of orders; `keys`: may use items of orders with these beginnings of the partition key, and no others;
-    `webhooks`: the kind of webhook secrets it may read; `executions`: actions on the state machines;
-    `resumes`: may resume waiting executions; `publishes`: may put events on the bus; `parks`, `unparks`: may write, read the parked queue.
+    `lists`: may query the index of orders; `places`: the index of stock by place; `keys`: may use items of orders with these beginnings
+    of the partition key, and no others; `webhooks`: the kind of webhook secrets it may read; `executions`: actions on the state machines;
+    `resumes`: may resume waiting executions; `publishes`: may put events on the bus; `parks`, `unparks`: may write, read the parked queue;
+    `loads`: read (files to load), or work (also write and read reports about them); `feed`: may read the stream of inventory.
     """
 
     purpose: str
     orders: str = ""
     lists: bool = False
+    places: bool = False
     keys: str = ""
     inventory: str = ""
     settings: str = ""
@@ -30,6 +32,8 @@ class Needs:
     executions: str = ""
     resumes: bool = False
     publishes: bool = False
+    loads: str = ""
+    feed: bool = False
     parks: bool = False
     unparks: bool = False
     timeout: int = 30  # seconds; an HTTP API waits for 30 at most, a step's state for longer (see machines/steps.py)
@@ -38,7 +42,7 @@ class Needs:
 
 READ = "GetItem Query"
 RECORD = "GetItem Query PutItem UpdateItem"
-STOCK = "GetItem Query PutItem UpdateItem DeleteItem"
+STOCK = "GetItem BatchGetItem Query PutItem UpdateItem DeleteItem"
 
 STEPS = {
     "capture": Needs(
@@ -72,16 +76,29 @@ EDGES = {
         memory=1024,
     ),
     "query_api": Needs(
-        "Read orders, lists, timelines, documents",
+        "Read orders, lists, timelines, documents; simulate routing over them",
         orders=READ,
         lists=True,
+        inventory=f"{READ} BatchGetItem",
+        settings=READ,
         executions="DescribeExecution",
         memory=1024,
     ),
-    "fulfillment_api": Needs("What warehouses and stores do", orders=RECORD, lists=True, inventory=STOCK, memory=1024),
+    "fulfillment_api": Needs("What warehouses and stores do", orders=RECORD, lists=True, inventory=STOCK, settings=READ, memory=1024),
     "inventory_api": Needs(
         "Stock: counts, reservations, loads, availability, routing previews",
         keys="key# sku_ res_ load_",
+        loads="read",
+        feed=True,
+        inventory=STOCK,
+        settings=READ,
+        memory=1024,
+    ),
+    "check_api": Needs(
+        "Check that stock adds up, and repair what does not on request",
+        orders="GetItem Query PutItem",
+        lists=True,
+        places=True,
         inventory=STOCK,
         settings=READ,
         memory=1024,
@@ -107,6 +124,7 @@ BACKGROUND = {
         lists=True,
         inventory=STOCK,
         settings=READ,
+        loads="work",
         publishes=True,
         parks=True,
         timeout=300,
@@ -116,6 +134,7 @@ BACKGROUND = {
         "Find and repair what was left undone",
         orders=RECORD,
         lists=True,
+        places=True,
         inventory=STOCK,
         settings=READ,
         executions="StartExecution DescribeExecution",

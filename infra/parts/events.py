@@ -75,6 +75,16 @@ class Events(Construct):
             schedule=events.Schedule.rate(Duration.minutes(5)),
             targets=[targets.LambdaFunction(reconcile, retry_attempts=0)],
         )
+        drift = cloudwatch.Metric(namespace="oms", metric_name="drift", statistic="Maximum", period=Duration.minutes(5))
+        drift.create_alarm(
+            self,
+            "Drift",
+            alarm_name="oms-drift",
+            alarm_description="Stock does not add up: the exceptions of kind drift say where, POST /v1/inventory/repairs repairs it",
+            threshold=1,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
 
     def sweep_with(self, stockkeeper: lambda_.Function) -> None:
         """Every minute: what is due. A run that fails is not tried again, the next one does its work."""

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
 
 from infra.parts import secrets
 from infra.parts.catalogue import Needs
 from infra.parts.events import Events
-from infra.parts.tables import LISTS_INDEX, Tables
+from infra.parts.storage import LOADS, REPORTS
+from infra.parts.tables import LISTS_INDEX, PLACES_INDEX, Tables
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Resources:
     tables: Tables
     events: Events
     machines: Mapping[str, str]
+    loads: s3.Bucket
 
 
 def environment(needs: Needs, resources: Resources) -> dict[str, str]:
@@ -42,6 +45,10 @@ def environment(needs: Needs, resources: Resources) -> dict[str, str]:
         variables["PARKED_QUEUE_URL"] = events.parked.queue_url
     if needs.webhooks:
         variables["WEBHOOK_SECRETS"] = secrets.PREFIX
+    if needs.loads:
+        variables["LOADS_BUCKET"] = resources.loads.bucket_name
+    if needs.feed:
+        variables["INVENTORY_STREAM"] = str(tables.inventory.table_stream_arn)
     return variables
 
 
@@ -53,6 +60,8 @@ def statements(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStateme
             yield _allow("dynamodb", actions, table.table_arn)
     if needs.lists:
         yield _allow("dynamodb", "Query", f"{tables.orders.table_arn}/index/{LISTS_INDEX}")
+    if needs.places:
+        yield _allow("dynamodb", "Query", f"{tables.inventory.table_arn}/index/{PLACES_INDEX}")
     if needs.keys:
         yield _only(tables.orders, needs.keys.split())
     if needs.executions:
@@ -66,6 +75,13 @@ def statements(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStateme
         yield _allow("sqs", "SendMessage", events.parked.queue_arn)
     if needs.unparks:
         yield _allow("sqs", "ReceiveMessage DeleteMessage GetQueueAttributes", events.parked.queue_arn)
+    if needs.loads:
+        # Without ListBucket S3 says "forbidden" of a file that is not there, which is all that a caller needs to know.
+        yield _allow("s3", "GetObject GetObjectVersion", resources.loads.arn_for_objects(f"{LOADS}*"))
+    if needs.loads == "work":
+        yield _allow("s3", "GetObject PutObject", resources.loads.arn_for_objects(f"{REPORTS}*"))
+    if needs.feed:
+        yield _allow("dynamodb", "DescribeStream GetShardIterator GetRecords", str(tables.inventory.table_stream_arn))
     if needs.webhooks:
         # By name: Secrets Manager adds six random characters to the ARN of a secret.
         named = Stack.of(events).format_arn(

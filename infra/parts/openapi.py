@@ -12,15 +12,21 @@ from pydantic.json_schema import models_json_schema
 
 from infra.parts.routes import ROUTES, Route
 from oms.carriers.tracking import Tracking
-from oms.fulfillment.work import CollectRequest, NoBody, RejectRequest, ShipRequest
-from oms.inventory.stock import AvailabilityQuery, StockBatch, StockCount
+from oms.fulfillment.reroute import DrainRequest
+from oms.fulfillment.work import CollectRequest, NoBody, RejectRequest, RerouteRequest, ShipRequest
+from oms.inventory.conservation import RepairRequest
+from oms.inventory.loads import LoadRequest, Tally
+from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
+from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount
 from oms.money.currencies import EXPONENTS
 from oms.orders.placing import HoldRequest, PlaceOrder, Tender
 from oms.orders.records import CreditMemo, Hold, Invoice, Note, PaymentEvent
 from oms.orders.totals import Totals
 from oms.payments.news import PaymentNews
 from oms.returns.returns import ReasonRequest, ReceiveRequest, ReturnRequest
+from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, PostalArea, RuleGroup
+from oms.routing.simulation_request import SimulationRequest
 from oms.service.exceptions import CloseRequest, ResolveRequest
 from oms.service.notes import NoteRequest
 from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
@@ -33,9 +39,11 @@ ACTIONS: dict[str, dict[str, type[BaseModel]]] = {
     "POST /v1/fulfillment-orders/{id}/{action}": {
         **dict.fromkeys(("accept", "pick", "pack", "ready", "hold", "release", "deliver"), NoBody),
         "reject": RejectRequest,
+        "reroute": RerouteRequest,
         "ship": ShipRequest,
         "collect": CollectRequest,
     },
+    "POST /v1/inventory/loads/{id}/{action}": dict.fromkeys(("approve", "cancel", "revert"), NoBody),
     "POST /v1/returns/{id}/{action}": {
         **dict.fromkeys(("approve", "reject", "cancel", "close"), ReasonRequest),
         "receive": ReceiveRequest,
@@ -49,8 +57,16 @@ BODIES: dict[str, type[BaseModel]] = {
     "POST /v1/orders/{id}/notes": NoteRequest,
     "POST /v1/orders/{id}/returns": ReturnRequest,
     "PUT /v1/inventory/{sku}/{location_id}": StockCount,
+    "PUT /v1/inventory/{sku}/{location_id}/shards": ShardCount,
     "POST /v1/inventory/batch": StockBatch,
+    "POST /v1/inventory/loads": LoadRequest,
     "POST /v1/inventory/availability": AvailabilityQuery,
+    "POST /v1/inventory/repairs": RepairRequest,
+    "POST /v1/reservations": ReservationRequest,
+    "PATCH /v1/reservations/{id}": ReservationChange,
+    "POST /v1/reservations/{id}/transfer": TransferRequest,
+    "POST /v1/reservations/{id}/fulfill": FulfillRequest,
+    "POST /v1/locations/{id}/drain": DrainRequest,
     "PUT /v1/locations/{id}": LocationSettings,
     "PUT /v1/channels/{id}": ChannelSettings,
     "PUT /v1/methods/{id}": MethodSettings,
@@ -58,6 +74,8 @@ BODIES: dict[str, type[BaseModel]] = {
     "PUT /v1/routing/rule-groups/{id}": RuleGroup,
     "PUT /v1/routing/cost-tables/{id}": CostTable,
     "PUT /v1/routing/postal-areas/{id}": PostalArea,
+    "POST /v1/routing/preview": RoutingPreview,
+    "POST /v1/routing/simulations": SimulationRequest,
     "POST /v1/webhooks/carriers/{carrier}": Tracking,
     "POST /v1/webhooks/payments/{gateway}": PaymentNews,
 }
@@ -69,12 +87,17 @@ ANSWERS = {
     "/v1/exceptions": "ProcessException",
     "/v1/invoices": "Invoice",
     "/v1/credit-memos": "CreditMemo",
+    "/v1/reservations": "Reservation",
+    "/v1/inventory/loads": "Load",
 }
 _QUERY = {
     "GET /v1/orders": ("customer_id", "channel", "order_number", "status", "tracking_number", "from", "to", "limit", "cursor"),
     "GET /v1/orders/{id}/timeline": ("limit", "cursor"),
     "GET /v1/inventory/{sku}/{location_id}/movements": ("limit", "cursor"),
+    "GET /v1/inventory/check": ("location_id", "sku", "cursor"),
     "GET /v1/orders/{id}/lines": ("limit", "cursor"),
+    "GET /v1/backorders": ("sku", "limit", "cursor"),
+    "GET /v1/inventory/changes": ("limit", "cursor"),
     "GET /v1/fulfillment-orders": ("location_id", "status", "limit", "cursor"),
     "GET /v1/returns": ("status", "limit", "cursor"),
     "GET /v1/exceptions": ("status", "kind", "step", "limit", "cursor"),
@@ -116,7 +139,7 @@ def _operation(route: Route, path: str, body: type[BaseModel] | None) -> dict[st
         + [_parameter(name, "query") for name in _QUERY.get(f"{route.method} {route.path}", ())],
         "responses": {"2XX": good, "4XX": _problem()},
     }
-    if route.method in ("POST", "PUT"):
+    if route.method != "GET":
         operation["parameters"].append(_parameter("Idempotency-Key", "header"))
     if body:
         operation["requestBody"] = {"content": {"application/json": {"schema": {"$ref": _REF.format(model=body.__name__)}}}}
@@ -211,6 +234,22 @@ def _answer_schemas() -> dict[str, Any]:
     work = {**dict.fromkeys(("id", "order_id", "order_number", "location_id", "ship_by", "type", "status"), text), "lines": listed}
     coming = {**dict.fromkeys(("id", "order_id", "status", "requested_at"), text), "lines": listed, "receipts": listed}
     problem = {**dict.fromkeys(("id", "kind", "step", "cause", "hint", "status", "order_id", "opened_at"), text)}
+    held = {**dict.fromkeys(("id", "status", "group_id", "created_at", "expires_at", "order_id"), text), "version": number, "lines": listed}
+    file = {
+        **dict.fromkeys(("id", "status", "phase", "source", "requested_at", "ended_at", "reason", "report"), text),
+        "preview": {"type": "boolean"},
+        **dict.fromkeys(("max_change_percent", "change_percent"), number),
+        **{name: number for name in Tally.model_fields if name != "refusals"},
+        "refusals": listed,
+    }
     details = {"type": text, "title": text, "status": number, "detail": text, "errors": listed}
-    views = {"Order": order, "FulfillmentOrder": work, "Return": coming, "ProcessException": problem, "Problem": details}
+    views = {
+        "Order": order,
+        "FulfillmentOrder": work,
+        "Return": coming,
+        "Reservation": held,
+        "Load": file,
+        "ProcessException": problem,
+        "Problem": details,
+    }
     return {name: {"type": "object", "properties": properties} for name, properties in views.items()}

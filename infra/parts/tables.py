@@ -7,6 +7,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 LISTS_INDEX = "lists"
+PLACES_INDEX = "places"
 
 
 class Tables(Construct):
@@ -15,15 +16,23 @@ class Tables(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, removal: RemovalPolicy) -> None:
         super().__init__(scope, construct_id)
         self._removal = removal
-        # Only orders has a stream: relay reads timeline entries from it. Only orders forgets: keys and leases carry `ttl`.
+        # Relay and stockkeeper read timeline entries from the stream of orders; the delta feed reads that of inventory. Orders forgets keys and leases by `ttl`.
         self.orders = self._table("oms-orders", stream=dynamodb.StreamViewType.NEW_IMAGE, ttl="ttl")
-        self.inventory = self._table("oms-inventory")
+        # Only old capacity windows are forgotten there.
+        self.inventory = self._table("oms-inventory", stream=dynamodb.StreamViewType.KEYS_ONLY, ttl="forget_at")
         self.settings = self._table("oms-settings")
         # Sparse: only items that carry `list` are in it. Keys only: lists read the records themselves, which are current.
         self.orders.add_global_secondary_index(
             index_name=LISTS_INDEX,
             partition_key=_string("list"),
             sort_key=_string("at"),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        # Sparse: the first row of each SKU at a place carries `place`, from its birth and for ever, so that sales do not touch the index.
+        self.inventory.add_global_secondary_index(
+            index_name=PLACES_INDEX,
+            partition_key=_string("place"),
+            sort_key=_string("pk"),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
 

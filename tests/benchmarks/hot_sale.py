@@ -10,6 +10,12 @@ What is documented
   A write whose condition is false consumes write capacity all the same. (Developer Guide: "Conditional writes")
   Plain calls take single-digit milliseconds, a transaction that writes one item about four times as long as a plain write.
   (Idziorek et al., "Distributed transactions at scale in Amazon DynamoDB", USENIX ATC 2023, section 5.3)
+  A strongly consistent read of up to 4 KB is 1 unit, an eventually consistent one half of that. (Developer Guide: "Read consistency")
+What follows from it for the product
+  Every sale reads row 0 first, for the number of rows (oms.storage.inventory.stock_to_sell), eventually consistent: half a unit of one
+  partition, so one SKU has at most 6,000 attempts to sell a second, with however many shards. That is while the rows 0 of all places of
+  the SKU are 4 KB together, about a dozen places; they are one query. Who is refused has read all rows: row 0 for 2.5 units in all, so
+  refusals end at 1,200 a second, and what comes above that is throttled and told to try again.
 What is assumed stands beside the constants.
 """
 
@@ -26,6 +32,8 @@ from oms.inventory.shards import ask, order, spread, take
 
 ATTEMPTS = 8
 """As in oms.flows.capture; after them the buyer gets 503 and is taken to be gone."""
+EVENTUAL = 0.5
+"""Units of an eventually consistent read."""
 BACKOFF_MS = 20.0
 """A random wait of up to this, doubled with each attempt, as in oms.storage.orders."""
 
@@ -36,7 +44,7 @@ class Limits:
 
     write_units: float = 1_000.0
     read_units: float = 3_000.0
-    """A second and partition. A strongly consistent read of up to 4 KB is one; every shard is a partition of its own."""
+    """A second and partition; every shard is a partition of its own."""
     depth: float = 0.1
     """Seconds of unused units that are kept. Assumed: the 300 seconds that are documented do not lift a partition above its limit."""
     transaction_ms: float = 10.0
@@ -82,23 +90,23 @@ class _Units:
         self.rate, self.most = a_second / 1000, max(1.0, a_second * depth)
         self.left, self.at = self.most, 0.0
 
-    def use(self, now: float) -> bool:
-        """Use one; False if there is none."""
+    def use(self, now: float, units: float = 1.0) -> bool:
+        """Use so many; False if there are less."""
         self.left = min(self.most, self.left + (now - self.at) * self.rate)
         self.at = now
-        if self.left < 1:
+        if self.left < units:
             return False
-        self.left -= 1
+        self.left -= units
         return True
 
 
 class _Shard:
     """The row of one shard in a partition of its own."""
 
-    __slots__ = ("available", "held", "reads", "writes")
+    __slots__ = ("available", "held", "reads", "version", "writes")
 
     def __init__(self, available: int, limits: Limits) -> None:
-        self.available, self.held = available, False
+        self.available, self.held, self.version = available, False, 0
         self.reads, self.writes = _Units(limits.read_units, limits.depth), _Units(limits.write_units, limits.depth)
 
 
@@ -152,28 +160,65 @@ class Sale:
         heapq.heappush(self.coming, (at, self.events, step, rest))
 
     def attempt(self, now: float, buyer: _Buyer) -> None:
-        self.read(now, buyer, order(len(self.shards), self.chance.random), {})
-
-    def read(self, now: float, buyer: _Buyer, tried: list[int], known: dict[int, int]) -> None:
-        """One read of some shards. What is throttled is left out, and asked for again after a while."""
-        asked = ask(tried, known)
-        known |= {number: self.shards[number].available for number in asked if self.shards[number].reads.use(now)}
-        missing = sum(number not in known for number in asked)
-        self.throttled += missing
-        if missing:
-            self.again(now + self.limits.read_ms, buyer, self.read, tried, known)
+        """Row 0 first: it says how many rows there are. What is read may be old: half the price, but not for one whom a sale overtook."""
+        if self.reads(now, 0, EVENTUAL if not buyer.attempts else 1.0):
+            row = self.shards[0].available
+            self.later(now + self.limits.read_ms, self.peek, buyer, order(len(self.shards), self.chance.random), {}, row)
         else:
-            self.later(now + self.limits.read_ms, self.decide, buyer, tried, known)
+            self.again(now + self.limits.read_ms, buyer, self.attempt)
 
-    def decide(self, now: float, buyer: _Buyer, tried: list[int], known: dict[int, int]) -> None:
-        taken = take(self.quantity, known, tried)
+    def peek(self, now: float, buyer: _Buyer, tried: list[int], known: dict[int, int], row: int) -> None:
+        """Read rows until those known have what is wanted. What is throttled is left out, and asked for again after a while."""
+        asked = ask(tried, known) if sum(known.values()) < self.quantity else []
+        if not asked:
+            self.decide(now, buyer, take(self.quantity, known, tried))
+            return
+        units = EVENTUAL if not buyer.attempts else 1.0
+        known |= {
+            number: self.shards[number].available if number else row for number in asked if not number or self.reads(now, number, units)
+        }
+        if all(number in known for number in asked):
+            self.later(now + (self.limits.read_ms if asked != [0] else 0), self.peek, buyer, tried, known, row)
+        else:
+            self.again(now + self.limits.read_ms, buyer, self.peek, tried, known, row)
+
+    def decide(self, now: float, buyer: _Buyer, taken: dict[int, int]) -> None:
+        """Sell from what was seen; if that is too little, read all for certain: row 0, the others, and row 0 again."""
         if taken:
             self.write(now, buyer, taken)
-        elif len(known) < len(tried):
-            self.read(now, buyer, tried, known)
+        elif self.reads(now, 0, 1.0):
+            row = self.shards[0]
+            self.later(now + self.limits.read_ms, self.others, buyer, row.available, row.version)
+        else:
+            self.again(now + self.limits.read_ms, buyer, self.decide, {})
+
+    def others(self, now: float, buyer: _Buyer, row: int, version: int) -> None:
+        """All other rows in one call."""
+        numbers = range(1, len(self.shards))
+        known = {0: row} | {number: self.shards[number].available for number in numbers if self.reads(now, number, 1.0)}
+        if len(known) == len(self.shards):
+            self.later(now + self.limits.read_ms, self.certain, buyer, known, version)
+        else:
+            self.again(now + self.limits.read_ms, buyer, self.decide, {})
+
+    def certain(self, now: float, buyer: _Buyer, known: dict[int, int], version: int) -> None:
+        """Nobody is refused unless row 0 stood still while the others were read."""
+        row, several = self.shards[0], len(self.shards) > 1
+        if several and not self.reads(now, 0, 1.0):
+            self.again(now + self.limits.read_ms, buyer, self.decide, {})
+        elif several and row.version != version:
+            self.later(now + self.limits.read_ms, self.others, buyer, row.available, row.version)
+        elif taken := take(self.quantity, known, order(len(self.shards), self.chance.random)):
+            self.write(now, buyer, taken)
         else:
             self.refused += 1
             self.took.append(now - buyer.came)
+
+    def reads(self, now: float, number: int, units: float) -> bool:
+        """One read of a row; False if its partition has no more units."""
+        done = self.shards[number].reads.use(now, units)
+        self.throttled += not done
+        return done
 
     def write(self, now: float, buyer: _Buyer, taken: dict[int, int]) -> None:
         """The first phase of the transaction: every item accepts it, or it is cancelled."""
@@ -196,6 +241,7 @@ class Sale:
     def commit(self, now: float, buyer: _Buyer, parts: list[tuple[_Shard, int]]) -> None:
         for shard, units in parts:
             shard.available -= units
+            shard.version += 1
             shard.held = False
             self.sold += units
         self.last_sale = now

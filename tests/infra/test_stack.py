@@ -22,14 +22,15 @@ ENVIRONMENT = {
     "return_order": TABLES,
     "raise_exception": {"ORDERS_TABLE"},
     "service_api": TABLES,
-    "query_api": {"ORDERS_TABLE"} | ARNS,
-    "fulfillment_api": {"ORDERS_TABLE", "INVENTORY_TABLE"},
-    "inventory_api": TABLES,
+    "query_api": TABLES | ARNS,
+    "fulfillment_api": {"ORDERS_TABLE", "INVENTORY_TABLE", "SETTINGS_TABLE"},
+    "inventory_api": TABLES | {"LOADS_BUCKET", "INVENTORY_STREAM"},
+    "check_api": TABLES,
     "settings_api": {"ORDERS_TABLE", "SETTINGS_TABLE"},
     "carrier_webhook": {"ORDERS_TABLE", "WEBHOOK_SECRETS"},
     "payment_webhook": {"ORDERS_TABLE", "WEBHOOK_SECRETS"},
     "relay": {"ORDERS_TABLE", "EVENT_BUS", "PARKED_QUEUE_URL"} | ARNS,
-    "stockkeeper": TABLES | {"EVENT_BUS", "PARKED_QUEUE_URL"},
+    "stockkeeper": TABLES | {"EVENT_BUS", "PARKED_QUEUE_URL", "LOADS_BUCKET"},
     "reconcile": TABLES | {"EVENT_BUS", "PARKED_QUEUE_URL"} | ARNS,
 }
 OPEN = {
@@ -187,9 +188,11 @@ class TestGrants:
         assert {name for name in functions() if rights(name, "/index/lists")} == {
             "query_api",
             "fulfillment_api",
+            "check_api",
             "stockkeeper",
             "reconcile",
         }
+        assert {name for name in functions() if rights(name, "/index/places")} == {"check_api", "reconcile"}
 
     def test_a_machine_calls_only_the_functions_of_its_steps(self) -> None:
         called = {}
@@ -203,7 +206,7 @@ class TestGrants:
                 for target in several(statement["Resource"])
             }
         assert called == {
-            "oms-order": {"oms-capture", "oms-allocate", "oms-raise-exception"},
+            "oms-order": {"oms-capture", "oms-allocate", "oms-capture-payment", "oms-raise-exception"},
             "oms-fulfillment": {"oms-ship", "oms-capture-payment", "oms-raise-exception"},
             "oms-return": {"oms-return-order", "oms-raise-exception"},
         }
@@ -246,6 +249,7 @@ class TestRoutes:
             ("POST /v1/returns/{id}/{action}", "service_api", "service.write"),
             ("DELETE /v1/orders/{id}/holds/{hold_id}", "service_api", "service.write"),
             ("POST /v1/fulfillment-orders/{id}/{action}", "fulfillment_api", "fulfillment.write"),
+            ("POST /v1/locations/{id}/drain", "fulfillment_api", "fulfillment.write"),
             ("PUT /v1/inventory/{sku}/{location_id}", "inventory_api", "inventory.write"),
             ("POST /v1/inventory/availability", "inventory_api", "orders.read"),
             ("PUT /v1/methods/{id}", "settings_api", "settings.write"),
@@ -292,6 +296,20 @@ class TestParts:
         assert text(rule["Targets"][0]["Arn"], template()["Resources"]).endswith(":oms-reconcile")
         assert functions()["reconcile"]["Timeout"] < 300
 
+    def test_the_bucket_of_loads_is_private_versioned_and_of_two_folders(self) -> None:
+        [bucket] = [made["Properties"] for made in of_type("AWS::S3::Bucket").values()]
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        [policy] = [made["Properties"]["PolicyDocument"]["Statement"] for made in of_type("AWS::S3::BucketPolicy").values()]
+        assert [(s["Effect"], s["Condition"]) for s in policy] == [("Deny", {"Bool": {"aws:SecureTransport": "false"}})]
+        reads, works = {"s3:GetObject", "s3:GetObjectVersion"}, {"s3:GetObject", "s3:PutObject"}
+        assert {name: rights(name, "/loads/*") for name in functions() if rights(name, "/loads/*")} == {
+            "inventory_api": reads,
+            "stockkeeper": reads,
+        }
+        assert {name: rights(name, "/reports/*") for name in functions() if rights(name, "/reports/*")} == {"stockkeeper": works}
+
     def test_tables_are_on_demand_recoverable_and_keyed_alike(self) -> None:
         tables = {made["Properties"]["TableName"]: made["Properties"] for made in of_type("AWS::DynamoDB::Table").values()}
         assert set(tables) == {"oms-orders", "oms-inventory", "oms-settings"}
@@ -300,11 +318,16 @@ class TestParts:
             assert made["BillingMode"] == "PAY_PER_REQUEST"
             assert made["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         streams = {name: made.get("StreamSpecification") for name, made in tables.items()}
-        assert streams == {"oms-orders": {"StreamViewType": "NEW_IMAGE"}, "oms-inventory": None, "oms-settings": None}
+        kept = {"oms-orders": {"StreamViewType": "NEW_IMAGE"}, "oms-inventory": {"StreamViewType": "KEYS_ONLY"}, "oms-settings": None}
+        assert streams == kept
         [index] = tables["oms-orders"]["GlobalSecondaryIndexes"]
         assert (index["IndexName"], index["Projection"]) == ("lists", {"ProjectionType": "KEYS_ONLY"})
         assert [key["AttributeName"] for key in index["KeySchema"]] == ["list", "at"]
+        [index] = tables["oms-inventory"]["GlobalSecondaryIndexes"]
+        assert (index["IndexName"], index["Projection"]) == ("places", {"ProjectionType": "KEYS_ONLY"})
+        assert [key["AttributeName"] for key in index["KeySchema"]] == ["place", "pk"]
         assert tables["oms-orders"]["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+        assert tables["oms-inventory"]["TimeToLiveSpecification"] == {"AttributeName": "forget_at", "Enabled": True}
 
     def test_machines_are_standard_traced_and_log_errors_without_data(self) -> None:
         machines = {

@@ -27,6 +27,7 @@ TASKS = {
         "Wait for release": ("oms-allocate", 90),
         "Allocate": ("oms-allocate", 0),
         "Wait for stock": ("oms-allocate", 90),
+        "Release payment": ("oms-capture-payment", 0),
     },
     "fulfillment": {
         "Ship": ("oms-ship", 30),
@@ -47,8 +48,9 @@ ENDS = {
     "fulfillment": {"Rejected": "Succeed", "Cancelled": "Succeed", "Expired": "Succeed", "Delivered": "Succeed"},
     "return": {"Settled": "Succeed", "Rejected": "Succeed", "Cancelled": "Succeed", "Expired": "Succeed"},
 }
-# What a machine's synchronous tasks may take together, with all their retries, before somebody is called: 22 minutes 34 seconds.
-BUDGET_SECONDS = {"order": 1354, "fulfillment": 1354, "return": 1354}
+# What a machine's synchronous tasks may take together, with all their retries, before somebody is called: 22 minutes 34 seconds, where
+# there are three of them 33 minutes 51 seconds.
+BUDGET_SECONDS = {"order": 2031, "fulfillment": 1354, "return": 1354}
 OWN_WAYS = {
     ("order", "Wait for stock", "States.Timeout"): "Raise exception: Allocate",
     ("fulfillment", "Ship", "States.Timeout"): "Expire",
@@ -278,6 +280,8 @@ class TestWays:
                 ["allocate", "unfillable", "allocate", "cancelled"],
                 "Next, Allocate, Next, Unfillable, Raise exception: Allocate, Next, Allocate, Next, Cancelled",
             ),
+            ("order", ["allocate", "release_payment", "cancelled"], "Next, Allocate, Next, Release payment, Next, Cancelled"),
+            ("order", ["allocate", "release_payment", "allocated"], "Next, Allocate, Next, Release payment, Next, Allocated"),
             ("order", ["abandoned"], "Next, Abandoned"),
             ("fulfillment", ["rejected"], "Ship, Next, Rejected"),
             ("fulfillment", ["cancelled"], "Ship, Next, Cancelled"),

@@ -232,26 +232,6 @@ def test_stock_that_vanished_is_an_exception_until_there_is_some(engine: Engine)
     assert [(fo["location_id"], [line["quantity"] for line in fo["lines"]]) for fo in open_work][-1] == ("lyon", [2])
 
 
-def test_backordered_units_wait_for_stock_and_are_woken_by_reconcile(engine: Engine) -> None:
-    world = engine.world
-    for place in ("berlin", "lyon"):
-        world.stock("A", place, 0)
-    body = order_body()
-    body["lines"][0]["backorder"] = "allow"
-    order = placed(engine, body)
-    assert (engine.statuses()[order["id"]], order["attention"]) == ("Wait for stock", ["backordered"])
-    assert [line["line_id"] for fo in order["fulfillment_orders"] for line in fo["lines"]] == ["2"]
-    world.advance(minutes=10)
-    assert world.invoke("reconcile", {})["granted"] == 0
-    world.stock("A", "lyon", 2)
-    assert world.invoke("reconcile", {})["granted"] == 1
-    engine.settle()
-    order = again(engine, order)
-    assert engine.path(order["id"]) == ["Allocate", "Wait for stock", "Allocate", "Allocated"]
-    assert [(fo["location_id"], fo["status"]) for fo in order["fulfillment_orders"]] == [("berlin", "released"), ("lyon", "released")]
-    assert order["attention"] == []
-
-
 def test_where_nobody_confirms_delivery_the_clock_does(monkeypatch: pytest.MonkeyPatch) -> None:
     def soon(machine: str, states: JSON) -> None:
         if machine == "fulfillment":

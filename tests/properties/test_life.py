@@ -41,7 +41,8 @@ class Life(RuleBasedStateMachine):
             rows = [row for at in self.world.rows.values() for row in at]
             assert not any(row.reserved for row in rows)
             for row in rows:
-                row.on_hand = row.available = 20
+                row.on_hand = row.spare = row.available = 20
+                row.parts = {0: 20}
             self.order = self.world.place(body)
         self.stocked = {(row.sku, row.location_id): row.on_hand for at in self.world.rows.values() for row in at}
         self.units = {line["id"]: oracle.Line([oracle.Unit() for _ in range(line["quantity"])]) for line in body["lines"]}
@@ -68,10 +69,9 @@ class Life(RuleBasedStateMachine):
 
     @rule(sku=st.sampled_from(SKUS), place=st.sampled_from(PLACES), units=st.integers(1, 9))
     def goods_arrive(self, sku: str, place: str, units: int) -> None:
-        for row in self.world.rows[sku]:
-            if row.location_id == place:
-                row.on_hand, row.available = row.on_hand + units, row.available + units
-                self.stocked[sku, place] += units
+        self.world.arrive(sku, place, units)
+        self.stocked[sku, place] += units
+        self.world.grant(self.order)
 
     @precondition(lambda self: any(state.pins or state.backordered or quantities.open_units(state) for _, state in self.order.lines()))
     @rule()
@@ -226,7 +226,10 @@ class Life(RuleBasedStateMachine):
                 at = (sku, row.location_id)
                 assert row.reserved == promised.get(at, 0)
                 assert row.on_hand == self.stocked[at] - gone.get(at, 0)
-                assert row.available == row.on_hand - row.reserved
+                assert row.spare == row.on_hand - row.reserved
+                assert row.available == row.spare - row.queued
+            waiting = sum(state.backordered for line, state in self.order.lines() if line.sku == sku)
+            assert sum(row.queued for row in rows) == waiting
 
     @invariant()
     def money_keeps_its_law(self) -> None:

@@ -10,15 +10,23 @@ import pytest
 
 from oms.errors import Conflict
 from oms.fulfillment import work
+from oms.fulfillment.reroute import reroute
+from oms.inventory.stock import Stock
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import broken_laws
 from oms.orders.records import FulfillmentOrder
+from oms.settings import Location, Settings
 from tests.support.orders import a_line, an_order, units
 from tests.unit.memory import World
 
 
 def _advance(action: str, order: Order, fo: FulfillmentOrder) -> None:
     work.advance(order, fo, action)
+
+
+def _reroute(order: Order, fo: FulfillmentOrder) -> None:
+    stock = {"A": [Stock(sku="A", location_id="lyon", on_hand=3, spare=3, available=3)]}
+    reroute(order, fo, stock, Settings(locations={"lyon": Location(id="lyon")}))
 
 
 ENDED = ("shipped", "delivered", "rejected", "cancelled", "expired")
@@ -29,12 +37,13 @@ ACTS: dict[str, Callable[[Order, FulfillmentOrder], None]] = {
     "collect": lambda order, fo: work.collect(order, fo, work.CollectRequest()),
     "deliver": work.deliver,
     "expire": work.expire,
+    "reroute": _reroute,
 }
 
 
 def standing(status: str) -> tuple[World, Order, FulfillmentOrder]:
     """A fulfillment order of three units in this status, with the parcels that such a status means."""
-    world = World()
+    world = World({"A": {"berlin": 100, "lyon": 100}})
     order, fo = world.allocated(an_order(a_line(quantity=3)))
     if status == "partially_shipped":
         world.ship(order, fo, {"1": 1})
@@ -70,7 +79,8 @@ def test_a_pair(status: str, action: str) -> None:
     line, state, stock = fo.lines["1"], order.summary.lines["1"], world.row("A")
     assert not broken_laws(state)
     assert line.open >= 0
-    assert (state.allocated, state.shipped) == (line.quantity - line.rejected - line.cancelled, line.shipped)
+    moved = sum(other.lines["1"].open for other in order.fulfillment_orders.values() if other is not fo)
+    assert (state.allocated, state.shipped) == (line.quantity - line.rejected - line.cancelled + moved, line.shipped)
     assert (stock.reserved, stock.on_hand) == (line.open, 100 - line.shipped)
     assert stock.available == stock.on_hand - stock.reserved
     assert (line.open == 0) == (fo.status in ENDED)

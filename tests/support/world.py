@@ -39,6 +39,7 @@ from tests.support.orders import a_line, an_order
 ARN = "arn:aws:{service}:us-east-1:123456789012:{name}"
 MACHINES = {name: ARN.format(service="states", name=f"stateMachine:oms-{name}") for name in ("order", "fulfillment", "return")}
 TABLES = ("oms-orders", "oms-inventory", "oms-settings")
+INDEXES = {"oms-orders": ("lists", "list", "at"), "oms-inventory": ("places", "place", "pk")}
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "ORDERS_TABLE": "oms-orders",
@@ -47,6 +48,7 @@ ENVIRONMENT = {
     "EVENT_BUS": "oms",
     "PARKED_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/oms-parked",
     "WEBHOOK_SECRETS": "oms/webhooks/",
+    "LOADS_BUCKET": "oms-loads",
     **{f"{name.upper()}_MACHINE_ARN": arn for name, arn in MACHINES.items()},
 }
 SECRETS = {
@@ -54,6 +56,7 @@ SECRETS = {
 }
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "SendMessage", "DeleteMessage", "PutEvents", "StartExecution"}
 WRITES |= {"SendTaskSuccess", "SendTaskFailure"}
+FIRST_COUNT = "2026-01-01T00:00:00.000Z"
 PRICES = {"A": 1200, "B": 500}
 JSON = dict[str, Any]
 
@@ -396,10 +399,11 @@ def _furnish(definitions: dict[str, JSON]) -> None:
         keys = {"pk": "HASH", "sk": "RANGE"}
         index: JSON = {}
         names = list(keys)
-        if table == "oms-orders":
-            schema = [{"AttributeName": "list", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}]
-            index = {"GlobalSecondaryIndexes": [{"IndexName": "lists", "KeySchema": schema, "Projection": {"ProjectionType": "KEYS_ONLY"}}]}
-            names += ["list", "at"]
+        if table in INDEXES:
+            name, *listed = INDEXES[table]
+            schema = [{"AttributeName": key, "KeyType": kind} for key, kind in zip(listed, ("HASH", "RANGE"), strict=True)]
+            index = {"GlobalSecondaryIndexes": [{"IndexName": name, "KeySchema": schema, "Projection": {"ProjectionType": "KEYS_ONLY"}}]}
+            names = sorted({*names, *listed})
         dynamodb.create_table(
             TableName=table,
             KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
@@ -415,10 +419,24 @@ def _furnish(definitions: dict[str, JSON]) -> None:
         client("stepfunctions").create_state_machine(name=f"oms-{name}", definition=text, roleArn=role)
     for name, value in SECRETS.items():
         client("secretsmanager").create_secret(Name=f"oms/webhooks/{name}", SecretString=value)
-    for place in ("berlin", "lyon"):
-        put_setting("locations", place, LocationSettings(name=place.title(), type="warehouse").model_dump())
-        for sku in PRICES:
-            counted(Stock(sku=sku, location_id=place), 10, clock.stamp(), "first count", "test", {}, None)
+    _stock_shelves()
+
+
+_shelves: dict[str, list[JSON]] = {}
+"""Items of the two locations and their stock, written by the product itself for the first world and copied into the others."""
+
+
+def _stock_shelves() -> None:
+    dynamodb = client("dynamodb")
+    if not _shelves:
+        for place in ("berlin", "lyon"):
+            put_setting("locations", place, LocationSettings(name=place.title(), type="warehouse").model_dump())
+            for sku in PRICES:
+                counted(Stock(sku=sku, location_id=place), 10, FIRST_COUNT, "first count", "test", {}, None)
+        _shelves.update({table: dynamodb.scan(TableName=table)["Items"] for table in TABLES})
+    else:
+        requests = {table: [{"PutRequest": {"Item": item}} for item in items] for table, items in _shelves.items() if items}
+        dynamodb.batch_write_item(RequestItems=requests)
 
 
 def _moved(world: World) -> type[datetime]:

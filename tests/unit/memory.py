@@ -68,6 +68,7 @@ class World:
         for records in (order.fulfillment_orders, order.shipments, order.payments, order.returns):
             for record in records.values():
                 record.v += 1
+        order.booked_before = order.booked()
         order.facts, order.stock, order.claims = [], [], []
         return facts
 
@@ -83,27 +84,25 @@ class World:
 
     def grant(self, order: Order) -> None:
         """What the queue's worker does for an order at its head: waiting units get a place where goods are free."""
-        for line, state in order.lines():
-            for row in self.rows[line.sku]:
-                units = min(state.backordered, row.spare, row.queued)
-                if units > 0:
-                    grant(order, line.id, row.location_id, units)
-                    self.commit(order)
+        for line, _ in order.lines():
+            if grant(order, line.id, self.rows, self.settings):
+                self.commit(order)
 
     def _debts_settled(self, changes: list[StockChange]) -> list[StockChange]:
         """Debts given back without a place are taken from where they stand."""
         out = [change for change in changes if change.location_id]
         for change in changes:
             left = 0 if change.location_id else -change.queue
-            for row in self.rows[change.sku]:
-                part = min(left, row.queued)
+            for row in sorted(self.rows[change.sku], key=lambda row: row.available):
+                given = sum(each.queue for each in out if (each.sku, each.location_id) == (row.sku, row.location_id))
+                part = min(left, row.queued + given)
                 left -= part
                 out += [StockChange(change.sku, row.location_id, queue=-part)] if part else []
         return out
 
-    def take(self, body: dict[str, Any], *, later_on: bool = False) -> Order:
+    def take(self, body: dict[str, Any], *, later_on: bool = False, **more: Any) -> Order:
         """The order as it is before any gateway is asked, not committed."""
-        return capture.take(read_order(body), self.rows, self.settings, GATEWAYS, owner="me", now=NOW, later_on=later_on)
+        return capture.take(read_order(body), self.rows, self.settings, GATEWAYS, owner="me", now=NOW, later_on=later_on, **more)
 
     def place(self, body: dict[str, Any]) -> Order:
         """Capture through the synchronous door."""
@@ -113,9 +112,9 @@ class World:
         self.commit(order)
         return order
 
-    def allocate(self, order: Order) -> str:
-        """The Allocate step."""
-        next_ = allocation.allocate(order, self.rows, self.settings)
+    def allocate(self, order: Order, **room: Any) -> str:
+        """The Allocate step; `room`: what locations of limited capacity still take."""
+        next_ = allocation.allocate(order, self.rows, self.settings, **room)
         self.commit(order)
         return next_
 

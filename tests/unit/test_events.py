@@ -16,13 +16,15 @@ from typing import Any
 import pytest
 
 from infra.parts.routes import ROUTES
+from oms.api.http import parsed
 from oms.carriers.tracking import Tracking, apply, read_standard
 from oms.errors import Conflict, Invalid, OmsError
 from oms.flows import exceptions as exception_flow
 from oms.flows import payments as payment_flow
 from oms.flows import relay
 from oms.fulfillment import work
-from oms.inventory.stock import AvailabilityQuery, StockBatch, StockCount
+from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
+from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount
 from oms.machines.executions import fulfillment_execution, order_execution, return_execution, started_by
 from oms.machines.outcomes import outcome
 from oms.orders import capture
@@ -67,8 +69,13 @@ BODIES: dict[str, type[Wire]] = {
     "settings/channel": ChannelSettings,
     "settings/method": MethodSettings,
     "inventory/count": StockCount,
+    "inventory/shards": ShardCount,
     "inventory/batch": StockBatch,
     "inventory/availability": AvailabilityQuery,
+    "inventory/reservation": ReservationRequest,
+    "inventory/reservation_change": ReservationChange,
+    "inventory/reservation_transfer": TransferRequest,
+    "inventory/reservation_fulfill": FulfillRequest,
 }
 WHOLE = "must be a whole number (amounts are whole minor units: 12.50 EUR is 1250)"
 REFUSED: dict[str, tuple[Callable[[Any], Any], dict[str, str]]] = {
@@ -87,6 +94,10 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], dict[str, str]]] = {
     "orders/uncovered_total": (
         lambda body: shop().take(body),
         {"/payments": "the payments add up to 3739 and the grand total is 3740; they must be equal"},
+    ),
+    "inventory/reservation_sku_twice": (
+        lambda body: parsed(body, ReservationRequest),
+        {"": "name each SKU once; more than once: MUG-BLUE"},
     ),
     "carriers/malformed": (
         read_standard,
@@ -194,7 +205,7 @@ def test_every_file_is_used() -> None:
 
 @pytest.mark.parametrize("name", [name for name in BODIES if name != "orders/invalid_many_faults"])
 def test_a_body_is_read_without_loss(name: str) -> None:
-    assert BODIES[name].model_validate(event(name)).model_dump(exclude_unset=True) == event(name)
+    assert BODIES[name].model_validate(event(name)).model_dump(exclude_unset=True, by_alias=True) == event(name)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -134,8 +134,29 @@ def test_order_status(events: list[PaymentEvent], counters: dict[str, int], stat
 
 
 def test_an_order_without_a_unit_left_is_cancelled() -> None:
+    order = order_with(AUTHORIZED, event("void", 4000), cancelled=4)
+    assert (statuses.order_status(order), statuses.payment_status(order), statuses.money_owed(order)) == ("cancelled", "voided", "none")
     order = order_with(AUTHORIZED, CAPTURED, cancelled=4)
-    assert statuses.order_status(order) == "cancelled"
+    assert (statuses.order_status(order), statuses.money_owed(order)) == ("open", "credit_owed")
+
+
+def test_cancelled_units_leave_the_totals_with_their_share_of_the_charge_the_highest_numbers_first() -> None:
+    order = World().place(an_order(a_line("1", "A", 3, 1000, own=-100), charge=500))
+    assert statuses.totals(order).grand_total == 3400
+    order.summary.lines["1"].cancelled = 1
+    # Units cost 967, 966, 967 and carry 167, 166, 167 of the charge: what is left are the first two.
+    after = statuses.totals(order)
+    assert (after.product_amount, after.adjustment_amount, after.delivery_amount, after.grand_total) == (2000, -67, 333, 2266)
+    order.summary.lines["1"].cancelled = 3
+    assert statuses.totals(order).grand_total == 0
+
+
+def test_a_fee_is_owed_while_anything_is_left_of_the_order() -> None:
+    order = World().place(an_order(a_line("1", "A", 2, 1000), fees=[{"code": "gift", "amount": 300, "taxes": []}]))
+    order.summary.lines["1"].cancelled = 1
+    assert statuses.totals(order).grand_total == 1300
+    order.summary.lines["1"].cancelled = 2
+    assert statuses.totals(order).grand_total == 0
 
 
 def test_a_completed_order_has_no_reservation() -> None:

@@ -24,6 +24,7 @@ ALLOWED = {
     "hold": OPEN,
     "release": {"on_hold"},
     "reject": OPEN,
+    "reroute": {*OPEN, "on_hold"},
     "ship": OPEN,
     "collect": OPEN,
     "deliver": {"shipped", "partially_shipped"},

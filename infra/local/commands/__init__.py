@@ -10,6 +10,7 @@ COMMANDS = {
     "status": "say whether it runs, where, and what its state machines do",
     "demo": "play the life of one order and exit",
     "replay": "place, ship and capture the invoices of a CSV file",
+    "check": "check that stock adds up, and repair what does not",
     "token": "print an access token for the API",
     "logs": "show what the functions log",
     "open": "show an order, its timeline and its executions",

@@ -32,6 +32,9 @@ def build(steps: Steps) -> sfn.IChainable:
                 on={"States.Timeout": steps.raising("Allocate")},
             ),
             "unfillable": unfillable,
+            "release_payment": steps.call(
+                "Release payment", "capture_payment", "The rest was cancelled: give back the authorization that nothing needs any more"
+            ),
             "allocated": steps.done("Allocated", "All work is released"),
             "cancelled": steps.done("Cancelled", "Nothing is left to do"),
             "declined": steps.done("Declined", "The payment was declined; nothing is reserved"),

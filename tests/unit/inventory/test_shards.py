@@ -9,7 +9,7 @@ import pytest
 from hypothesis import configuration, given, settings
 from hypothesis import strategies as st
 
-from oms.inventory.shards import MOST, ask, level, order, spread, take
+from oms.inventory.shards import MOST, ask, level, order, spread, take, transfers
 
 configuration.set_hypothesis_home_dir(".oms/cache/hypothesis")  # as for tests/properties, where this file is run alone
 same_each_run = settings(derandomize=True, database=None, deadline=None, max_examples=200)
@@ -56,8 +56,9 @@ def test_the_first_shard_in_order_that_has_all_of_it_is_taken_from() -> None:
     assert take(3, {0: 9, 1: 2, 2: 3}, [1, 2, 0]) == {2: 3}
 
 
-def test_what_no_shard_has_alone_is_taken_from_several_in_order() -> None:
-    assert take(5, {0: 1, 1: 0, 2: 4, 3: 4}, [0, 1, 3, 2]) == {0: 1, 3: 4}
+def test_what_no_shard_has_alone_is_taken_from_the_fullest() -> None:
+    """Each part is a write of its own: no way has fewer."""
+    assert take(5, {0: 1, 1: 0, 2: 4, 3: 4}, [0, 1, 3, 2]) == {3: 4, 2: 1}
 
 
 def test_a_shard_that_was_not_read_is_not_taken_from() -> None:
@@ -156,3 +157,34 @@ def test_levelling_moves_as_few_units_as_it_can(available: list[int]) -> None:
         return sum(abs(wanted - have) for wanted, have in zip(target, available, strict=True))
 
     assert sum(map(abs, level(available))) == min(map(moved, permutations(spread(sum(available), len(available)))))
+
+
+def test_nothing_is_moved_while_every_shard_has_half_its_share() -> None:
+    assert transfers([10, 5, 15, 10]) == []
+    assert transfers([1, 0, 0, 1, 0]) == []
+
+
+def test_what_comes_back_to_shard_0_goes_there_before_anything_leaves_it() -> None:
+    assert transfers([0, 12, 0, 4]) == [(1, -8), (2, 4)]
+    assert transfers([-8, 4, 12]) == [(2, -9), (1, -1)]
+
+
+def test_what_shard_0_has_too_much_goes_to_the_others() -> None:
+    assert sorted(transfers([40, 0, 0, 0])) == [(1, 10), (2, 10), (3, 10)]
+
+
+def test_a_debt_that_no_other_shard_can_pay_moves_nothing() -> None:
+    assert transfers([-8, 0, 0]) == []
+
+
+@same_each_run
+@given(rows)
+def test_transfers_in_their_order_never_ask_shard_0_for_what_it_has_not(available: list[int]) -> None:
+    have = [available[0], *map(abs, available[1:])]
+    total = sum(have)
+    for shard, units in transfers(have):
+        assert units < 0 or have[0] >= units
+        have[0], have[shard] = have[0] - units, have[shard] + units
+        assert have[shard] >= 0
+    assert sum(have) == total
+    assert transfers(have) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import available_timezones
 
 from pydantic import Field, Strict, field_validator, model_validator
 
@@ -38,6 +37,8 @@ class LocationSettings(Wire):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
+        from zoneinfo import available_timezones  # noqa: PLC0415 only who puts a location needs it, and all pay for imports
+
         if zone != "UTC" and zone not in available_timezones():
             raise ValueError("not an IANA time zone, such as Europe/Berlin")
         return zone
@@ -46,7 +47,8 @@ class LocationSettings(Wire):
 class ChannelSettings(Wire):
     """`PUT /v1/channels/{id}`. A channel nobody has set sells from every enabled location (group `all`).
 
-    `on_unfillable`: what happens to units that no location can serve, after `most_attempts` at routing them, or `backorder_days` of waiting.
+    `on_unfillable`: what happens to units that no location can serve, or that were refused `most_attempts` times, or that have waited for
+    `backorder_days`.
     """
 
     location_group: Key = "all"

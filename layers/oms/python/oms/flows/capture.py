@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from oms.clock import stamp
-from oms.errors import Conflict, Invalid, Retryable
+from oms.errors import Conflict, Fault, Invalid, Retryable, invalid
+from oms.flows.capacity import capacity_left
+from oms.flows.expiry import expire_due
 from oms.flows.gateways import GATEWAYS
 from oms.flows.idempotency import Request
+from oms.inventory.reservations import Reservation
 from oms.orders.capture import authorize, conclude_capture, number_key, reserve_skus, retry_declined, take, take_lease
 from oms.orders.order import Order
 from oms.orders.placing import PlaceOrder, Tender, content_digest
 from oms.storage.inventory import stock_of, stock_to_sell
 from oms.storage.orders import Cause, StockShort, Taken, claim_of, commit, load, update
+from oms.storage.reservations import beside, find
 from oms.storage.settings import settings
 from oms.storage.table import Lost
 
@@ -38,25 +42,39 @@ class Placed:
 def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) -> Placed:
     """Take an order and, unless it is left for later, capture it.
 
-    Conflict for short stock or a number used with other content; Invalid for money that does not add up or a reused Idempotency-Key.
+    Conflict for short stock or a number used with other content; Invalid for money that does not add up, a reservation that never was, or
+    a reused Idempotency-Key.
     """
     owner = f"{actor}/{asked.digest}"
-    skus = {line.sku for line in request.lines}
+    wanted: dict[str, int] = {}
+    for line in request.lines:
+        wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
+    skus, swept = set(wanted), False
     for attempt in range(_ATTEMPTS):
         last = attempt == _ATTEMPTS - 1
         try:
             # What is read first may be old, and of a hot item it is a part: good enough to sell from, not to refuse or to let wait.
-            stock = stock_of(skus) if attempt else stock_to_sell(skus)
-            order = take(request, stock, settings(), GATEWAYS, owner=owner, now=stamp(), later_on=later_on)
-            if not attempt and order.queued():
+            stock = stock_of(skus) if swept or last else stock_to_sell(wanted, consistent=attempt > 0)
+            brought = _brought(request)
+            now, picture = stamp(), settings()
+            room = capacity_left(picture, stock, now)
+            order = take(request, stock, picture, GATEWAYS, owner=owner, now=now, later_on=later_on, reservation=brought, left=room)
+            if order.queued() and not (swept or last):
+                expire_due(skus)
+                swept = True
                 continue
-            commit(order, Cause(actor, "POST /v1/orders", _key(asked, order.id)))
+            cause = Cause(actor, "POST /v1/orders", _key(asked, order.id))
+            commit(order, cause, beside(brought, cause) if brought else ())
         except (Taken, Conflict, Invalid) as error:
             known = _known(request, asked)
             if known:
                 return _repeat(known, actor, owner)
-            if last or not (isinstance(error, Taken) or (not attempt and error.kind == "out-of-stock")):
+            short = error.kind == "out-of-stock" and not swept
+            if last or not (isinstance(error, Taken) or short):
                 raise
+            if short:
+                expire_due(skus)
+                swept = True
             continue
         except (StockShort, Lost):
             if last:
@@ -77,8 +95,14 @@ def pay_declined(order_id: str, tender: Tender, asked: Request, *, actor: str) -
     def resubmit(order: Order) -> None:
         retry_declined(order, tender, stock_of(reserve_skus(order)), settings(), GATEWAYS, owner)
 
+    cause = Cause(actor, "POST /v1/orders/{id}/payments", _key(asked, order_id))
     try:
-        order = update(order_id, resubmit, Cause(actor, "POST /v1/orders/{id}/payments", _key(asked, order_id)))
+        try:
+            order = update(order_id, resubmit, cause)
+        except Conflict as error:
+            if error.kind != "out-of-stock" or not expire_due(reserve_skus(load(order_id))):
+                raise
+            order = update(order_id, resubmit, cause)
     except Taken as error:
         raise Conflict("another order has this order number now; place a new order", kind="duplicate-order-number") from error
     done = _finish(order, actor)
@@ -108,6 +132,16 @@ def _finish(order: Order, actor: str) -> Placed:
     except (Lost, StockShort):
         order = update(order.id, lambda fresh: conclude_capture(fresh, answers), cause)
     return Placed(order, order.summary.answer)
+
+
+def _brought(request: PlaceOrder) -> Reservation | None:
+    """The reservation that the order brings, or None. Invalid for one that never was; one that has ended is nobody's fault."""
+    if request.reservation_id is None:
+        return None
+    found = find(request.reservation_id, stamp())
+    if found is None:
+        raise invalid(Fault(f"there is no reservation '{request.reservation_id}'", "/reservation_id"))
+    return found
 
 
 def _key(asked: Request, order_id: str) -> Callable[[], dict[str, Any] | None]:

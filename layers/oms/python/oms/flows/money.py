@@ -1,4 +1,4 @@
-"""The steps that move money: Capture payment and the refund of a return.
+"""The steps that move money: Capture payment, Release payment and the refund of a return.
 
 One document (invoice, credit memo) after the other: note the intents, ask the gateways with their keys, record document and outcomes in one
 commit. Killed at any point and run again, it finds the intents and asks with the same keys, so money moves once.
@@ -18,6 +18,7 @@ from oms.payments import ledger
 from oms.payments.funds import Part, ensure_funds, ensure_refunds
 from oms.payments.gateway import Outcome, PaymentDeclined, gateway_for
 from oms.payments.invoices import invoice_for
+from oms.payments.releases import after_release, release_id, to_release
 from oms.payments.requests import ask, conclude, intend
 from oms.returns import returns
 from oms.storage.orders import Cause, StockShort, commit, load, update
@@ -26,9 +27,9 @@ from oms.storage.table import Lost
 
 @dataclass(frozen=True)
 class Transfer:
-    """Money that a document needs moved: captured from or refunded to the tenders, keyed by the document."""
+    """Money that a document needs moved: captured from, refunded to or no longer held on the tenders, keyed by the document."""
 
-    kind: Literal["capture", "refund"]
+    kind: Literal["capture", "refund", "void"]
     document_id: str
     amount: int
 
@@ -67,7 +68,23 @@ def capture_payment_step(order_id: str, fulfillment_order_id: str, execution: st
 
         order = _move(order, Transfer("capture", invoice.id, invoice.total_amount), book, cause)
         fo = order.fulfillment_order(fulfillment_order_id)
+    order = _release(order, cause)
+    fo = order.fulfillment_order(fulfillment_order_id)
     return (after_shipping(order, fo) or go("ship")).output or {}
+
+
+def release_payment_step(order_id: str, execution: str) -> dict[str, Any]:
+    """Give back what is authorized and no unit needs any more: the rest of the order was cancelled. Without such nothing is done."""
+    order = _release(load(order_id), Cause("release_payment", execution))
+    return go(after_release(order)).output or {}
+
+
+def _release(order: Order, cause: Cause) -> Order:
+    parts = to_release(order)
+    if not parts:
+        return order
+    amount = sum(part for _, part in parts)
+    return _move(order, Transfer("void", release_id(order), amount), lambda fresh, released: None, cause)
 
 
 def settle_return_step(order_id: str, return_id: str, execution: str) -> dict[str, Any]:
@@ -115,9 +132,14 @@ def _intend(order: Order, transfer: Transfer) -> list[tuple[str, str, int]]:
     done = sum(part["amount"] for part in _settled(order, transfer))
     if transfer.amount == done:
         return []
-    choose: Callable[[Order, int], list[Part]] = ensure_funds if transfer.kind == "capture" else ensure_refunds
+    missing = transfer.amount - done
+    ways: dict[str, Callable[[], list[Part]]] = {
+        "capture": lambda: ensure_funds(order, missing),
+        "refund": lambda: ensure_refunds(order, missing),
+        "void": lambda: to_release(order),
+    }
     noted: list[tuple[str, str, int]] = []
-    for payment, amount in choose(order, transfer.amount - done):
+    for payment, amount in ways[transfer.kind]():
         key = ledger.attempt_key(payment, f"{order.id}/{transfer.kind}/{transfer.document_id}/{payment.id}")
         intend(payment, transfer.kind, key, amount, order.now)
         noted.append((payment.id, key, amount))
@@ -131,7 +153,10 @@ def _ask(order: Order, transfer: Transfer, payment_id: str, key: str, amount: in
 
 
 def _conclude(order: Order, transfer: Transfer, answers: list[Answer]) -> None:
-    verbs = {"succeeded": {"capture": "captured", "refund": "refunded"}[transfer.kind], "failed": f"{transfer.kind}_declined"}
+    verbs = {
+        "succeeded": {"capture": "captured", "refund": "refunded", "void": "voided"}[transfer.kind],
+        "failed": f"{transfer.kind}_declined",
+    }
     for answer in answers:
         if conclude(order.payments[answer.payment_id], transfer.kind, answer.key, answer.outcome):
             verb = verbs.get(answer.outcome.state, f"{transfer.kind}_pending")

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from oms.events import record_events
+from oms.flows import backorders, blocks, load_run, reroute, shards
+from oms.flows.expiry import sweep_reservations
 from oms.flows.relay import put_events
 from oms.flows.shortages import note_short
 from oms.orders.records import Entry
@@ -18,10 +20,22 @@ from oms.storage.environment import environment
 
 SecondsLeft = Callable[[], float]
 Action = Callable[[Mapping[str, Any], SecondsLeft], None]
-ACTIONS: dict[str, Action] = {"stock.short": note_short}
+ACTIONS: dict[str, Action] = {
+    "stock.short": note_short,
+    "stock.arrived": backorders.arrived,
+    "stock.expected": backorders.arrived,
+    "backorder.queued": backorders.queued,
+    "backorder.left": backorders.arrived,
+}
 """What a fact calls for, by its type; the others are only published."""
-SWEEPS: dict[str, Callable[[SecondsLeft], int]] = {}
+SWEEPS: dict[str, Callable[[SecondsLeft], int]] = {"reservations": sweep_reservations, "backorders": backorders.sweep}
 """What the clock calls for: name to a function that does what is due and returns how much that was."""
+ACTIONS |= {"shards.changed": shards.changed, "shards.uneven": shards.changed}
+SWEEPS |= {"shards": shards.sweep}
+ACTIONS |= {"stock.blocked": blocks.blocked, "location.drain": reroute.continue_drain}
+ACTIONS |= dict.fromkeys(("load.requested", "load.continued", "load.approved", "load.reverting"), load_run.run)
+ACTIONS |= {"load.short": load_run.report_short}
+SWEEPS |= {"loads": load_run.sweep}
 _TRIES = 2
 
 

@@ -13,6 +13,8 @@ from itertools import chain
 from botocore.exceptions import ClientError
 
 from oms.clock import later, stamp
+from oms.flows.backorders import end_waits, serve
+from oms.flows.check import Suspects, audit
 from oms.flows.executions import execution_arn
 from oms.flows.news import relay_one
 from oms.flows.relay import relay_order, start
@@ -20,7 +22,7 @@ from oms.flows.waiting import resume
 from oms.fulfillment.work import follow_holds
 from oms.ids import order_of
 from oms.machines.executions import Execution, needed
-from oms.machines.outcomes import go, outcome
+from oms.machines.outcomes import outcome
 from oms.orders.holds import release_hold
 from oms.orders.order import Order
 from oms.orders.records import FulfillmentOrder, Hold, Return, Summary
@@ -47,6 +49,7 @@ class Report:
     restarted: int = 0
     resumed: int = 0
     granted: int = 0
+    drift: int = 0
     failed: int = 0
     finished: bool = True
 
@@ -57,7 +60,7 @@ class Report:
 
 def reconcile(older_than_seconds: int, seconds_left: Callable[[], float], ended_within_seconds: int = ENDED_WITHIN) -> Report:
     """One pass over all open orders and those that ended lately; it stops before its time is over and says so (`finished`)."""
-    report = Report()
+    report, served, suspects = Report(), set[str](), Suspects()
     _drain_parked(report, seconds_left)
     cutoff = later(stamp(), seconds=-older_than_seconds)
     ended_since = later(stamp(), seconds=-ended_within_seconds)
@@ -66,10 +69,18 @@ def reconcile(older_than_seconds: int, seconds_left: Callable[[], float], ended_
             report.finished = False
             break
         try:
-            _repair(order_id, cutoff, report)
+            order = _repair(order_id, cutoff, report)
+            if order:
+                suspects.listen_to(order)
+                _see_to_queue(order, report, served, seconds_left)
         except Exception:
             # One order that cannot be repaired must not keep the others from it; the next pass tries again.
             report.failed += 1
+    try:
+        report.drift = len(audit(suspects, seconds_left))
+    except Exception:
+        # What the check could not read it reads in the next pass.
+        report.failed += 1
     return report
 
 
@@ -98,12 +109,13 @@ def _ended_orders(since: str, until: str) -> Iterator[str]:
         hour = later(hour, hours=1)
 
 
-def _repair(order_id: str, cutoff: str, report: Report) -> None:
+def _repair(order_id: str, cutoff: str, report: Report) -> Order | None:
+    """Returns the order if nobody has touched it lately."""
     order = load(order_id)
     touched = order.summary.updated_at or order.summary.placed_at
     lease = order.summary.lease
     if touched > cutoff or (lease and lease.until > order.now):
-        return
+        return None
     report.orders += 1
     if order.relayed.published < order.summary.sequence:
         relay_order(order_id)
@@ -117,7 +129,7 @@ def _repair(order_id: str, cutoff: str, report: Report) -> None:
         how = outcome(order, wait)
         if how and resume(wait, how):
             report.resumed += 1
-    _grant(order, report)
+    return order
 
 
 def _expired(hold: Hold, now: str) -> bool:
@@ -167,14 +179,14 @@ def _record_of(order: Order, record_id: str) -> Summary | FulfillmentOrder | Ret
     return order.fulfillment_orders.get(record_id) or order.returns[record_id]
 
 
-def _grant(order: Order, report: Report) -> None:
-    """Wake an order that waits for stock when there is some."""
-    wait = order.waits.get(order.id)
-    if wait is None or wait.state != "Wait for stock":
+def _see_to_queue(order: Order, report: Report, served: set[str], seconds_left: Callable[[], float]) -> None:
+    """End a wait that took too long; see to a queue whose goods are there (each SKU once per pass: its worker serves everybody)."""
+    if end_waits(order):
         return
-    skus = {line.sku for line, state in order.lines() if state.backordered}
-    if any(row.available_to_fulfill for rows in stock_of(skus).values() for row in rows) and resume(wait, go("allocate")):
-        report.granted += 1
+    for sku in {line.sku for line, state in order.lines() if state.backordered} - served:
+        served.add(sku)
+        if any(row.spare > 0 for row in stock_of([sku])[sku] if not row.blocked):
+            report.granted += serve(sku, seconds_left)
 
 
 def _drain_parked(report: Report, seconds_left: Callable[[], float]) -> None:

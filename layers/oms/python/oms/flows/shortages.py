@@ -9,7 +9,7 @@ from oms.clock import stamp
 from oms.errors import Conflict, NotFound
 from oms.flows.idempotency import Request
 from oms.orders.records import ProcessException
-from oms.service.shortages import close, now_short, shortage, shortage_id
+from oms.service.shortages import close, drift, now_short, shortage, shortage_id
 from oms.storage.inventory import holders, stock_at
 from oms.storage.shortages import read_shortage, store_shortage
 
@@ -28,6 +28,14 @@ def raise_shortage(cause: str, subject: str, places: Iterable[tuple[str, str]]) 
     problem = shortage(cause, subject, rows, stamp())
     store_shortage(problem, "exception.opened", kind=problem.kind, subject=subject)
     return problem
+
+
+def raise_drift(sku: str, location_id: str, findings: list[dict[str, Any]]) -> None:
+    """An exception for stock that does not add up; once a day for the same drift."""
+    at = stamp()
+    problem = drift(sku, location_id, findings, at)
+    if read_shortage(problem.id) is None:
+        store_shortage(problem, "exception.opened", kind=problem.kind, subject=problem.subject)
 
 
 def note_short(data: Mapping[str, Any], _: Any) -> None:

@@ -6,10 +6,14 @@ import json
 from collections.abc import Sequence
 
 from oms.clock import later
+from oms.fulfillment.attempts import conclude_attempts
+from oms.fulfillment.capacity import Ahead, book, is_full
+from oms.fulfillment.unfillable import give_up_open
 from oms.inventory.backorders import wait_in_line
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
 from oms.orders.records import Explanation, FulfillmentLine, FulfillmentOrder, LineState, PlacedGroup, PlacedLine
+from oms.payments.releases import after_release, to_release
 from oms.routing.route import Plan
 from oms.routing.sourcing import Left, StockRows, may_serve, pin, source
 from oms.settings import Location, Settings
@@ -26,11 +30,14 @@ def needs_stock(order: Order) -> set[str]:
     return {line.sku for line, state in order.lines() if open_units(state)}
 
 
-def allocate(order: Order, stock: StockRows, settings: Settings, left: Left | None = None) -> str:
+def allocate(
+    order: Order, stock: StockRows, settings: Settings, left: Left | None = None, ahead: Ahead | None = None, visit: str = ""
+) -> str:
     """Make fulfillment orders of all that can be served. Returns what comes next: allocated, wait_for_stock, unfillable, and so on.
 
     Idempotent: units already on fulfillment orders are left alone, so a second run finds nothing to do. A group that ships complete
-    is handed out when all of it has a place.
+    is handed out when all of it has a place. What no location can serve is given up if the channel says so. `left` and `ahead`: what
+    locations of limited capacity still take; `visit`: when the step was entered.
     """
     early = {"received": "capture", "declined": "declined", "cancelled": "cancelled"}.get(order.summary.status)
     if early:
@@ -40,27 +47,37 @@ def allocate(order: Order, stock: StockRows, settings: Settings, left: Left | No
     for group in order.placed.delivery_groups:
         lines = order.lines_of(group)
         if any(open_units(state) for _, state in lines) and not order.waits_for_all(group):
-            _allocate_group(order, group, lines, stock, settings, left)
-    created = [fo.id for fo in order.fulfillment_orders.values() if not fo.v]
+            _allocate_group(order, group, lines, stock, settings, left, ahead)
+    created = [fo for fo in order.fulfillment_orders.values() if not fo.v]
     if created:
-        order.record("order.allocated", fulfillment_orders=created)
-    return _what_next(order)
+        order.record("order.allocated", fulfillment_orders=[fo.id for fo in created])
+    given_up = settings.channel(order.placed.channel).on_unfillable == "cancel_and_refund" and give_up_open(order)
+    next_ = _what_next(order)
+    result = "cancelled" if given_up else {"unfillable": "unfillable", "wait_for_stock": "backordered"}.get(next_, "allocated")
+    if conclude_attempts(order, result, [fo.location_id for fo in created], visit or order.now):
+        order.record("order.rerouted", result=result, fulfillment_orders=[fo.id for fo in created])
+    return next_
 
 
-def _allocate_group(order: Order, group: PlacedGroup, lines: Lines, stock: StockRows, settings: Settings, left: Left | None) -> None:
+def _allocate_group(
+    order: Order, group: PlacedGroup, lines: Lines, stock: StockRows, settings: Settings, left: Left | None, ahead: Ahead | None
+) -> None:
     own: dict[str, dict[str, int]] = {}
     for line, state in lines:
         for place, units in state.pins.items():
             at = own.setdefault(place, {})
             at[line.sku] = at.get(line.sku, 0) + units
-    route = source(order, group, {line.id: open_units(state) for line, state in lines}, stock, settings, left=left, own=own)
-    if _is_better(order, lines, own, route, settings):
+    most = settings.channel(order.placed.channel).most_attempts
+    # What has been refused that often has no better chance now; what is reserved for the line has its place.
+    wanted = {line.id: open_units(state) if state.attempts < most else reserved(state) for line, state in lines}
+    route = source(order, group, wanted, stock, settings, left=left, own=own)
+    if _is_better(order, lines, own, route, settings, left):
         _follow(order, lines, route, stock)
     for line, state in lines:
         short = open_units(state) - reserved(state)
         if short and line.backorder == "allow":
             wait_in_line(order, line.id, short, stock, settings)
-    if order.waits_for_all(group):
+    if order.waits_for_all(group) or (group.ship_complete and any(open_units(state) > reserved(state) for _, state in lines)):
         return
     work: dict[str, dict[str, int]] = {}
     for line, state in lines:
@@ -69,14 +86,16 @@ def _allocate_group(order: Order, group: PlacedGroup, lines: Lines, stock: Stock
             units = state.pins.pop(place)
             work.setdefault(place, {})[line.id] = units
             state.allocated += units
+        if not state.backordered and not state.pins:
+            state.promise = None  # from here on its fulfillment orders tell
     for place, at in sorted(work.items()):
         rows = sorted(at.items())
         for start in range(0, len(rows), LINES_PER_ORDER):
-            _hand_out(order, group, place, dict(rows[start : start + LINES_PER_ORDER]), settings, route)
+            hand_out(order, group, place, dict(rows[start : start + LINES_PER_ORDER]), settings, route, left, ahead)
 
 
-def _is_better(order: Order, lines: Lines, own: dict[str, dict[str, int]], route: Plan, settings: Settings) -> bool:
-    """Whether to leave the pinned places for the route: it places what has none, or does with fewer or better places."""
+def _is_better(order: Order, lines: Lines, own: dict[str, dict[str, int]], route: Plan, settings: Settings, left: Left | None) -> bool:
+    """Whether to leave the pinned places for the route: it places what has none, or does with fewer or better places, or has capacity."""
     pinned = sum(reserved(state) for _, state in lines)
     placed = sum(units for at in route.take.values() for units in at.values())
     changes = {(line_id, place) for place, at in route.take.items() for line_id in at} | {
@@ -89,8 +108,9 @@ def _is_better(order: Order, lines: Lines, own: dict[str, dict[str, int]], route
     closed = any(place not in {p.id for p in may_serve(order, line, settings)} for line, state in lines for place in state.pins)
     if placed > pinned or closed:
         return True
+    full, full_here = (sum(is_full(left, place) for place in places) for places in (route.take, own))
     here = sum(route.scores.get(place, 0) for place in own)
-    return (len(route.take), route.score) < (len(own), here)
+    return (full, len(route.take), route.score) < (full_here, len(own), here)
 
 
 def _follow(order: Order, lines: Lines, route: Plan, stock: StockRows) -> None:
@@ -114,12 +134,26 @@ def _what_next(order: Order) -> str:
     waiting = [line.id for group in order.placed.delivery_groups if order.waits_for_all(group) for line, _ in order.lines_of(group)]
     if any(open_units(state) > 0 for line_id, state in states.items() if line_id not in waiting):
         return "unfillable"
-    return "wait_for_stock" if any(state.backordered for state in states.values()) else "allocated"
+    if any(state.backordered for state in states.values()):
+        return "wait_for_stock"
+    return "release_payment" if to_release(order) else after_release(order)
 
 
-def _hand_out(order: Order, group: PlacedGroup, place: str, lines: dict[str, int], settings: Settings, route: Plan) -> None:
+def hand_out(
+    order: Order,
+    group: PlacedGroup,
+    place: str,
+    lines: dict[str, int],
+    settings: Settings,
+    route: Plan,
+    left: Left | None = None,
+    ahead: Ahead | None = None,
+) -> FulfillmentOrder:
+    """Make one fulfillment order: `lines` at a place, in its first capacity window that has room. The units are counted as allocated by
+    who calls this."""
     location = settings.locations.get(place, Location(id=place))
     method, held = settings.method(group.method), order.open_holds("ship")
+    window = book(order, location, left, ahead)
     fo = FulfillmentOrder(
         id=order.next_id("fo"),
         location_id=place,
@@ -128,8 +162,11 @@ def _hand_out(order: Order, group: PlacedGroup, place: str, lines: dict[str, int
         status="on_hold" if held else "released",
         held_from="released" if held else None,
         held_by="order" if held else None,
-        ship_by=later(order.now, hours=location.processing_hours),
+        ship_by=later(max(order.now, window.start) if window else order.now, hours=location.processing_hours),
+        window=window.start if window else None,
         assume_delivered_after_days=None if method.delivery_confirmation == "carrier" else method.assume_delivered_after_days,
+        transit_days_min=method.transit_days_min,
+        transit_days_max=method.transit_days_max,
         lines={line_id: FulfillmentLine(quantity=quantity) for line_id, quantity in lines.items()},
         created_at=order.now,
     )
@@ -140,3 +177,4 @@ def _hand_out(order: Order, group: PlacedGroup, place: str, lines: dict[str, int
         order.explanations.setdefault(fo.explained_by, Explanation(id=fo.explained_by, reasons=route.explanation))
     order.fulfillment_orders[fo.id] = fo
     order.record("fulfillment_order.created", fulfillment_order_id=fo.id, location_id=place, status=fo.status, lines=lines)
+    return fo

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
 from oms.errors import Conflict, Fault, NotFound, invalid
+from oms.fulfillment.attempts import note_attempt
 from oms.money.units import lowest, minus, union
 from oms.orders.order import Claim, Order, StockChange
 from oms.orders.quantities import open_units
@@ -25,6 +26,7 @@ ACTIONS: dict[str, tuple[tuple[str, ...], str | None]] = {
     "hold": (OPEN, "on_hold"),
     "release": (("on_hold",), None),
     "reject": (OPEN, None),
+    "reroute": ((*OPEN, "on_hold"), None),
     "ship": (OPEN, None),
     "collect": (OPEN, None),
     "deliver": (("shipped", "partially_shipped"), None),
@@ -71,6 +73,13 @@ class RejectRequest(Wire):
     reason: Text
 
 
+class RerouteRequest(Wire):
+    """`POST .../reroute`: to a location, or to wherever the rules say."""
+
+    location_id: Key | None = None
+    reason: Text = ""
+
+
 class CollectRequest(Wire):
     """`POST .../collect`: who fetched the goods."""
 
@@ -84,7 +93,9 @@ class NoBody(Wire):
     note: Text | None = None
 
 
-REQUESTS: dict[str, type[Wire]] = {"ship": ShipRequest, "reject": RejectRequest, "collect": CollectRequest}
+REQUESTS: dict[str, type[Wire]] = {"ship": ShipRequest, "reject": RejectRequest, "reroute": RerouteRequest, "collect": CollectRequest}
+Effects = Mapping[str, str]
+"""What a reason says about the stock of what it was given for: "zero" or "recount"; the others say nothing."""
 
 
 def check(fo: FulfillmentOrder, action: str) -> None:
@@ -124,13 +135,18 @@ def follow_holds(order: Order) -> None:
             order.record("fulfillment_order.released", fulfillment_order_id=fo.id)
 
 
-def ship(order: Order, fo: FulfillmentOrder, request: ShipRequest, tracked: dict[str, Claim]) -> None:
+def new_packages(order: Order, fo: FulfillmentOrder, request: ShipRequest) -> list[Package]:
+    """The packages of a request that are not recorded yet."""
+    known = {shipment.reference for shipment in order.shipments_of(fo.id)}
+    return [package for package in request.packages if _reference(package) is None or _reference(package) not in known]
+
+
+def ship(order: Order, fo: FulfillmentOrder, request: ShipRequest, tracked: dict[str, Claim], effects: Effects | None = None) -> None:
     """Record what left and what was picked short. A package whose reference is known already counts once.
 
     `tracked` holds the claim of each new tracking number. Conflict if more is shipped than is open; Invalid for unknown lines.
     """
-    known = {shipment.reference for shipment in order.shipments_of(fo.id)}
-    new = [package for package in request.packages if _reference(package) is None or _reference(package) not in known]
+    new = new_packages(order, fo, request)
     if not request.packages and not request.short:
         raise invalid(Fault("name at least one package, or what is short", "/packages"))
     _check_names(request.packages)
@@ -143,22 +159,22 @@ def ship(order: Order, fo: FulfillmentOrder, request: ShipRequest, tracked: dict
     _check_quantities(fo, new, request.short, "/short")
     for package in new:
         _send(order, fo, package, tracked)
-    if request.short:
-        _give_back(order, fo, _summed(request.short), "; ".join(row.reason for row in request.short))
-    _settle_status(order, fo)
+    for reason in dict.fromkeys(row.reason for row in request.short):
+        give_back(order, fo, _summed([row for row in request.short if row.reason == reason]), reason, effects)
+    settle_status(order, fo)
     _reopen(order)
 
 
-def reject(order: Order, fo: FulfillmentOrder, request: RejectRequest) -> None:
-    """The location does not do (a part of) the work; the units are routed again, elsewhere."""
+def reject(order: Order, fo: FulfillmentOrder, request: RejectRequest, effects: Effects | None = None) -> None:
+    """The location does not do (a part of) the work; the units are routed again, elsewhere. What its reason says of its stock holds."""
     check(fo, "reject")
     rows = request.lines
     everything = {line_id: line.open for line_id, line in fo.lines.items()}
     quantities = everything if rows is None else _summed(rows)
     if rows is not None:
         _check_quantities(fo, [], rows, "/lines")
-    _give_back(order, fo, {line_id: quantity for line_id, quantity in quantities.items() if quantity}, request.reason)
-    _settle_status(order, fo)
+    give_back(order, fo, {line_id: quantity for line_id, quantity in quantities.items() if quantity}, request.reason, effects)
+    settle_status(order, fo)
     _reopen(order)
 
 
@@ -166,8 +182,8 @@ def expire(order: Order, fo: FulfillmentOrder) -> None:
     """Nobody shipped in time: what is open goes back and is routed again."""
     if fo.status not in ACTIONS["expire"][0]:
         return
-    _give_back(order, fo, {line_id: line.open for line_id, line in fo.lines.items() if line.open}, "not shipped in time")
-    _settle_status(order, fo)
+    take_back(order, fo, "not shipped in time")
+    settle_status(order, fo)
     if fo.status == "rejected":
         fo.status = "expired"
     order.record("fulfillment_order.expired", fulfillment_order_id=fo.id)
@@ -290,20 +306,41 @@ def _send(order: Order, fo: FulfillmentOrder, package: Package, tracked: dict[st
     )
 
 
-def _give_back(order: Order, fo: FulfillmentOrder, quantities: dict[str, int], reason: str) -> None:
-    """Units leave the fulfillment order: their reservation is released and this place is not asked again for this line."""
+def give_back(order: Order, fo: FulfillmentOrder, quantities: dict[str, int], reason: str, effects: Effects | None = None) -> None:
+    """Units leave the fulfillment order: their reservation is released and this place is not asked again for this line.
+
+    Where the reason says that the shelf is not what the books say, nothing more is sold of the SKU there until it is counted again.
+    """
+    effect = (effects or {}).get(reason.strip(), "none")
+    block = f"{fo.id}/{order.summary.sequence + 1}" if effect != "none" else ""
     for line_id, quantity in quantities.items():
         line, state = order.line(line_id)
         fo.lines[line_id].rejected += quantity
         state.allocated -= quantity
+        state.attempts += 1
         if fo.location_id not in state.excluded:
             state.excluded.append(fo.location_id)
-        order.stock.append(StockChange(line.sku, fo.location_id, reserve=-quantity))
+        order.stock.append(StockChange(line.sku, fo.location_id, reserve=-quantity, block=block))
+    if block:
+        told = {"location_id": fo.location_id, "effect": effect, "reason": reason, "cause": block}
+        skus = sorted({order.line(line_id)[0].sku for line_id in quantities})
+        order.news += [(sku, "stock.blocked", {"sku": sku, **told}) for sku in skus]
     if quantities:
         order.record("fulfillment_order.rejected", fulfillment_order_id=fo.id, lines=quantities, reason=reason)
+        note_attempt(order, f"{fo.id} at {fo.location_id}: {reason}")
 
 
-def _settle_status(order: Order, fo: FulfillmentOrder) -> None:
+def take_back(order: Order, fo: FulfillmentOrder, reason: str) -> dict[str, int]:
+    """All that is open leaves the fulfillment order, though its location has not said so: it may have sent it all the same. Returns it."""
+    quantities = {line_id: line.open for line_id, line in fo.lines.items() if line.open}
+    give_back(order, fo, quantities, reason)
+    for line_id, quantity in quantities.items():
+        fo.lines[line_id].taken_back += quantity
+    return quantities
+
+
+def settle_status(order: Order, fo: FulfillmentOrder) -> None:
+    """The status that follows from what is shipped and what is open."""
     shipped, open_ = (sum(getattr(line, name) for line in fo.lines.values()) for name in ("shipped", "open"))
     if open_ == 0 and shipped:
         fo.status = "delivered" if all(parcel.delivered_at for parcel in order.shipments_of(fo.id)) else "shipped"

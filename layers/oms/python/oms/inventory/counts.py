@@ -43,3 +43,11 @@ def on_hand_now(stock: Stock, counted: int, effective_at: str, movements: Iterab
             kind="impossible-count",
         )
     return counted + since
+
+
+def difference_now(stock: Stock, delta: int, at: str) -> int:
+    """What a difference of `at` changes now: nothing if it is in the last count already. Conflict if less than nothing would be left."""
+    effect = delta if at > stock.effective_at else 0
+    if stock.on_hand + effect < 0:
+        raise Conflict(f"{stock.sku} at {stock.location_id} has {stock.on_hand}; {delta} would leave less than nothing")
+    return effect

@@ -1,4 +1,4 @@
-"""What fills and changes a checkout reservation: reserve, change, transfer, fulfill. Each decides from what was read; the commit is the truth."""
+"""What fills and changes a checkout reservation. Each function decides from the stock that was read; the commit is the truth."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _route(reservation: Reservation, wanted: Mapping[str, int], stock: StockRows
 
 
 def _available(reservation: Reservation, sku: str, place: str, stock: StockRows) -> int:
-    have = next((row.available for row in stock.get(sku, ()) if row.location_id == place), 0)
+    have = next((row.available for row in stock.get(sku, ()) if row.location_id == place and not row.blocked), 0)
     return have - sum(change.reserve for change in reservation.stock if (change.sku, change.location_id) == (sku, place))
 
 

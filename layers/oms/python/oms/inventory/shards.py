@@ -33,7 +33,7 @@ def ask(tried: Sequence[int], known: Collection[int]) -> list[int]:
 
 
 def take(quantity: int, available: Mapping[int, int], tried: Sequence[int]) -> dict[int, int]:
-    """Units to take from each shard: all from the first that has them, else from several in the order tried; {} if all together lack them.
+    """Units to take from each shard: all from the first that has them, else from the fullest; {} if all together lack them.
 
     `available` may name only the shards read so far. Where one is below zero, the others owe it that much: their sum counts.
     """
@@ -44,7 +44,7 @@ def take(quantity: int, available: Mapping[int, int], tried: Sequence[int]) -> d
         return {whole: quantity}
     taken: dict[int, int] = {}
     left = quantity
-    for shard in tried:
+    for shard in sorted(tried, key=lambda shard: -available.get(shard, 0)):  # each part is one more write, and one more to conflict
         part = min(left, available.get(shard, 0))
         if part > 0:
             taken[shard] = part
@@ -78,6 +78,16 @@ def level(available: Sequence[int], count: int | None = None) -> list[int]:
     for shard, share in zip(fullest, shares, strict=True):
         wanted[shard] = share
     return [target - now for target, now in zip(wanted, have, strict=True)]
+
+
+def transfers(available: Sequence[int]) -> list[tuple[int, int]]:
+    """What to bring from shard 0 to each other shard (negative: back), in an order in which shard 0 has it; [] while it is not worth it.
+
+    Worth it is a shard with less than half of its share: a sale that meets an empty one goes on to others, and moves get in its way.
+    """
+    if all(have >= share // 2 for have, share in zip(sorted(available, reverse=True), spread(sum(available), len(available)), strict=True)):
+        return []
+    return sorted([(shard, units) for shard, units in enumerate(level(available)) if shard and units], key=lambda each: each[1])
 
 
 def _check(count: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
+from oms.inventory.shards import MOST
 from oms.stored import Stored
 from oms.wire import Count, Key, Moment, Quantity, SignedAmount, Wire
 
@@ -21,7 +22,9 @@ class Stock(Stored):
     """Figures of one SKU at one location, in whole units. `available` may be negative: after a low count, or while orders wait.
 
     `parts`: what is available in each row of a hot item (one entry for every other); a sale read only some of them if `sampled`.
+    `shards`: rows that new sales share; `width`: rows that there are, more for a while when a hot item gets fewer.
     `moves` counts the changes of on_hand: a count is written only if nothing moved since it was worked out.
+    `blocked`: why nothing is sold from here until the next count; the figures stay what they are.
     """
 
     sku: str
@@ -36,7 +39,10 @@ class Stock(Stored):
     target: int | None = None
     effective_at: str = ""
     shards: int = 1
+    width: int = 1
     moves: int = 0
+    blocked: str = ""
+    blocked_at: str = ""
     v: int = 0
     parts: dict[int, int] = {}
     sampled: bool = False
@@ -44,17 +50,19 @@ class Stock(Stored):
     @property
     def available_to_fulfill(self) -> int:
         """What a sale may take now."""
-        return max(0, self.available)
+        return 0 if self.blocked else max(0, self.available)
 
     @property
     def available_to_order(self) -> int:
         """That and what is expected to arrive, less what is promised of it to those who wait."""
-        return max(0, self.available + sum(int(arrival["quantity"]) for arrival in self.futures))
+        return max(
+            0, (min(0, self.available) if self.blocked else self.available) + sum(int(arrival["quantity"]) for arrival in self.futures)
+        )
 
     @property
     def overstock(self) -> int:
         """Units above the target level; 0 where no level is set."""
-        return max(0, self.available - self.target) if self.target is not None else 0
+        return max(0, self.available - self.target) if self.target is not None and not self.blocked else 0
 
 
 class Arrival(Wire):
@@ -75,6 +83,12 @@ class StockCount(Wire):
     target: Count | None = None
 
 
+class ShardCount(Wire):
+    """`PUT /v1/inventory/{sku}/{location_id}/shards`: how many rows the sales of a hot item share."""
+
+    shards: int = Field(ge=1, le=MOST, strict=True)
+
+
 class StockRecord(Wire):
     """One record of `POST /v1/inventory/batch`: a count or a change, once per record id."""
 
@@ -84,6 +98,12 @@ class StockRecord(Wire):
     on_hand: Count | None = None
     delta: SignedAmount | None = None
     effective_at: Moment | None = None
+
+
+class LoadRecord(StockRecord):
+    """One record of a file that is loaded."""
+
+    safety_stock: Count | None = None
 
 
 class StockBatch(Wire):
@@ -115,6 +135,7 @@ def view(stock: Stock) -> dict[str, Any]:
         "target": stock.target,
         "shards": stock.shards,
         "effective_at": stock.effective_at or None,
+        "blocked": bool(stock.blocked),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from oms.orders.order import Order
 from oms.orders.quantities import open_units
+from oms.payments.releases import to_release
 
 Machine = Literal["order", "fulfillment", "return"]
 SCHEMA = 1
@@ -47,10 +48,11 @@ def return_execution(order: Order, return_id: str) -> Execution:
 def needed(order: Order) -> list[Execution]:
     """Executions that must be running because their record is not at its end: what `reconcile` compares with what is."""
     out: list[Execution] = []
-    abandoned = {problem.subject for problem in order.exceptions.values() if problem.status == "abandoned"}
+    # One without an execution is about something that happened: nothing waits for it.
+    abandoned = {problem.subject for problem in order.exceptions.values() if problem.status == "abandoned" and problem.execution}
     states = order.summary.lines.values()
     unallocated = any(open_units(state) > 0 or state.backordered for state in states)
-    if order.summary.status == "received" or (order.summary.status not in ("declined", "cancelled") and unallocated):
+    if order.summary.status == "received" or (order.summary.status not in ("declined", "cancelled") and (unallocated or to_release(order))):
         out.append(order_execution(order))
     for fo in order.fulfillment_orders.values():
         if fo.status not in ("delivered", "rejected", "cancelled", "expired") or any(not s.invoice_id for s in order.shipments_of(fo.id)):
@@ -65,7 +67,8 @@ def started_by(order: Order, fact_type: str, data: dict[str, Any]) -> Execution 
     """The execution that a fact calls for, if the stored record (which may be ahead of the fact) still has that record."""
     if fact_type in ("order.captured", "order.reopened") or (fact_type == "order.received" and order.summary.asynchronous):
         return order_execution(order)
-    if fact_type == "fulfillment_order.created" and data["fulfillment_order_id"] in order.fulfillment_orders:
+    work = ("fulfillment_order.created", "fulfillment_order.reopened")
+    if fact_type in work and data["fulfillment_order_id"] in order.fulfillment_orders:
         return fulfillment_execution(order, data["fulfillment_order_id"])
     if fact_type == "return.requested" and data["return_id"] in order.returns:
         return return_execution(order, data["return_id"])

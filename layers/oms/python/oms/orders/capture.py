@@ -9,6 +9,8 @@ from oms.clock import later
 from oms.errors import Conflict, Fault, InProgress, invalid
 from oms.ids import new_order_id
 from oms.inventory.backorders import wait_in_line
+from oms.inventory.promises import promise_from_stock
+from oms.inventory.reservations import Reservation, take_over
 from oms.orders.holds import place_hold
 from oms.orders.order import Claim, Order, StockChange
 from oms.orders.placing import PlaceOrder, Tender, content_digest
@@ -32,8 +34,21 @@ def number_key(channel: str, order_number: str) -> str:
     return f"number#{channel}#{order_number}"
 
 
-def take(request: PlaceOrder, stock: StockRows, settings: Settings, gateways: Gateways, *, owner: str, now: str, later_on: bool) -> Order:
+def take(
+    request: PlaceOrder,
+    stock: StockRows,
+    settings: Settings,
+    gateways: Gateways,
+    *,
+    owner: str,
+    now: str,
+    later_on: bool,
+    reservation: Reservation | None = None,
+    left: Left | None = None,
+) -> Order:
     """A new order: priced, its stock reserved, its payments intended. With `later_on` nobody captures it now; the Capture state will.
+    What a reservation holds that is still open becomes the order's; any other counts as none. `left`: what locations of limited capacity
+    still take.
 
     Invalid for money that does not add up or an unknown gateway; Conflict naming the lines that stock is short for.
     """
@@ -44,7 +59,9 @@ def take(request: PlaceOrder, stock: StockRows, settings: Settings, gateways: Ga
     if not later_on:
         order.summary.lease = Lease(owner=owner, until=later(now, seconds=LEASE_SECONDS))
     order.claims.append(Claim(number_key(request.channel, request.order_number), {"order_id": order.id, "digest": order.placed.digest}))
-    reserve(order, stock, settings)
+    if reservation and reservation.is_open:
+        take_over(order, reservation, settings)
+    reserve(order, stock, settings, left)
     if later_on:
         order.record("order.received", grand_total=priced.totals.grand_total, currency=request.currency)
     return order
@@ -67,6 +84,9 @@ def reserve(order: Order, stock: StockRows, settings: Settings, left: Left | Non
             line, state = order.line(line_id)
             if line.backorder != "allow" or not wait_in_line(order, line_id, short, stock, settings):
                 faults.append(Fault(_shortage(line.sku, short, state.ordered, route), f"/lines/{positions[line.id]}/quantity"))
+    for line, state in order.lines():
+        if state.pins and not state.backordered:
+            promise_from_stock(order, line.id, settings, order.placed.placed_at)
     if faults:
         raise Conflict("stock is short", kind="out-of-stock", errors=faults)
 
@@ -179,6 +199,7 @@ def _new_order(request: PlaceOrder, priced: Priced, now: str, later_on: bool) ->
             "po_number",
             "priority",
             "metadata",
+            "reservation_id",
         }
     )
     placed = Placed(

@@ -31,6 +31,7 @@ from oms.orders.records import (
     Shipment,
     Summary,
     Wait,
+    Waiting,
 )
 
 
@@ -39,7 +40,8 @@ class StockChange:
     """An effect on one SKU at one place that is part of the commit. Never below zero: a sale needs it available, a shipment reserved.
 
     `queue`: backordered units owed at that place; giving debt back without naming a place takes it from wherever it stands.
-    `shard`: which row of a hot item a sale takes from. `cause`: the document that moves goods on or off the shelf.
+    `shard`: which row of a hot item a sale takes from. `cause`: the document that moves goods on or off the shelf. `block`: why nothing
+    more is sold from there until the next count. `keep`: a debt that leaves only as long as it leaves nothing there for sale.
     """
 
     sku: str
@@ -49,6 +51,8 @@ class StockChange:
     queue: int = 0
     shard: int = 0
     cause: str = ""
+    block: str = ""
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,15 @@ class Order:
     relayed: Relayed = field(default_factory=Relayed)
     loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
     held_before: dict[str, dict[str, int]] = field(default_factory=dict)
-    queued_before: dict[str, int] = field(default_factory=dict)
+    waiting_before: dict[str, Waiting] = field(default_factory=dict)
+    booked_before: dict[tuple[str, str], int] = field(default_factory=dict)
 
     now: str = field(default_factory=stamp)
     facts: list[Fact] = field(default_factory=list)
     stock: list[StockChange] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
+    limits: dict[str, int] = field(default_factory=dict)
+    news: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     draw: Callable[[], float] = random.random
 
     def record(self, type_: str, **data: object) -> None:
@@ -123,9 +130,40 @@ class Order:
             out[key] = out.get(key, 0) + change.reserve
         return out
 
+    def booked(self) -> dict[tuple[str, str], int]:
+        """Places in capacity windows, per location and start of the window: one for each fulfillment order that is not taken back whole."""
+        out: dict[tuple[str, str], int] = {}
+        for fo in self.fulfillment_orders.values():
+            if fo.window and any(line.open or line.shipped for line in fo.lines.values()):
+                out[fo.location_id, fo.window] = out.get((fo.location_id, fo.window), 0) + 1
+        return out
+
     def queued(self) -> dict[str, int]:
         """Backordered units per line."""
         return {line_id: state.backordered for line_id, state in self.summary.lines.items() if state.backordered}
+
+    def waiting(self) -> dict[str, Waiting]:
+        """The place in the queue of each line that waits."""
+        return {line.id: self.place_in_queue(line, state) for line, state in self.lines() if state.backordered}
+
+    def place_in_queue(self, line: PlacedLine, state: LineState) -> Waiting:
+        """What the queue keeps of a line; its product only as far as rules look at it."""
+        group = self.group_of(line)
+        return Waiting(
+            units=state.backordered,
+            order_number=self.placed.order_number,
+            channel=self.placed.channel,
+            method=group.method,
+            type=group.type,
+            location_id=group.location_id if group.type == "pickup" else None,
+            excluded=list(state.excluded),
+            product={name: value for name, value in (line.product or {}).items() if name in ("category", "weight_g", "attributes")},
+            promise=state.promise,
+        )
+
+    def group_of(self, line: PlacedLine) -> PlacedGroup:
+        """A line's delivery group."""
+        return next(group for group in self.placed.delivery_groups if group.id == line.delivery_group)
 
     def lines_of(self, group: PlacedGroup) -> list[tuple[PlacedLine, LineState]]:
         """The lines of a delivery group, each with its counters."""

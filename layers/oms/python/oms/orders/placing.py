@@ -172,6 +172,7 @@ class PlaceOrder(Wire):
     fees: list[Fee] = Field([], max_length=20)
     payments: list[Tender] = Field([], max_length=10)
     holds: list[HoldRequest] = Field([], max_length=10)
+    reservation_id: Key | None = None
 
 
 def read_order(body: Any) -> PlaceOrder:

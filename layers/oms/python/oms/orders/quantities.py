@@ -20,6 +20,11 @@ def kept(state: LineState) -> int:
     return state.ordered - state.cancelled
 
 
+def cancelled_units(state: LineState) -> list[list[int]]:
+    """Numbers of the cancelled units: always the highest, as shipping takes the lowest (design section 5)."""
+    return [[state.ordered - state.cancelled + 1, state.ordered]] if state.cancelled else []
+
+
 def available_to_cancel(state: LineState) -> int:
     """Units that could still be cancelled."""
     return state.ordered - state.cancelled - state.shipped - state.cancel_requested
@@ -39,7 +44,8 @@ def available_to_reship(state: LineState) -> int:
 def broken_laws(state: LineState) -> list[str]:
     """The quantity laws that these counters break; empty when all hold."""
     laws = {
-        "no counter is negative": min(value for value in state.model_dump(exclude={"pins", "excluded", "promise"}).values()) >= 0,
+        "no counter is negative": min(value for value in state.model_dump(exclude={"pins", "excluded", "attempts", "promise"}).values())
+        >= 0,
         "no pin is negative": all(quantity > 0 for quantity in state.pins.values()),
         "returned <= return_initiated <= shipped <= allocated": state.returned
         <= state.return_initiated

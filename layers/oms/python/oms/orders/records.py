@@ -94,6 +94,7 @@ class Placed(Record):
     account_id: str | None = None
     po_number: str | None = None
     priority: int = 5
+    reservation_id: str | None = None
     metadata: dict[str, Any] = {}
     delivery_groups: list[PlacedGroup]
     lines: list[PlacedLine]
@@ -110,8 +111,12 @@ class Personal(Record):
     groups: dict[str, dict[str, Any]] = {}
 
 
+PROCESSING_HOURS, TRANSIT_DAYS = 24, (1, 5)
+"""What a location and a delivery method take where nobody has set anything else; these figures are not stored."""
+
+
 class Promise(Stored):
-    """When the waiting units of a line are expected at the customer, and what that rests on ("supply", "none")."""
+    """When the units of a line are expected at the customer, and what that rests on: "stock", "supply:<reference or date>", or "none"."""
 
     earliest: str | None = None
     latest: str | None = None
@@ -119,10 +124,26 @@ class Promise(Stored):
     changed_at: str = ""
 
 
+class Waiting(Stored):
+    """A line's place in the queue: how many units wait, and all that says where they may come from, so that the queue can be gone over
+    without reading its orders. `location_id`: the shop of a pickup."""
+
+    units: int
+    order_number: str = ""
+    channel: str = ""
+    method: str = ""
+    type: Literal["ship", "pickup", "digital"] = "ship"
+    location_id: str | None = None
+    excluded: list[str] = []
+    product: dict[str, Any] = {}
+    promise: Promise | None = None
+
+
 class LineState(Stored):
     """Counters of one line (design section 4). `pins`: units reserved per location and not yet on a fulfillment order.
 
-    `excluded`: places that could not serve the line after all. `promise`: while units wait for stock.
+    `excluded`: places that could not serve the line after all. `attempts`: how often units of it had to be routed again. `promise`: while
+    units wait for stock.
     """
 
     ordered: int = 0
@@ -138,6 +159,7 @@ class LineState(Stored):
     reshipped: int = 0
     pins: dict[str, int] = {}
     excluded: list[str] = []
+    attempts: int = 0
     promise: Promise | None = None
 
 
@@ -169,8 +191,24 @@ class Lease(Stored):
     until: str
 
 
+class Attempt(Stored):
+    """A routing after the first: why it was needed, what came of it (empty while nobody knows), and which places do the work.
+
+    `visit`: when the step was entered that knows the result.
+    """
+
+    at: str
+    cause: str
+    result: str = ""
+    places: list[str] = []
+    visit: str = ""
+
+
 class Summary(Record):
-    """The one mutable head of the order. `version` is the ETag, `sequence` the last event's number, `counters` number derived ids."""
+    """The one mutable head of the order. `version` is the ETag, `sequence` the last event's number, `counters` number derived ids.
+
+    `attempts`: the last routings after the first.
+    """
 
     version: int = 0
     sequence: int = 0
@@ -182,17 +220,19 @@ class Summary(Record):
     lines: dict[str, LineState] = {}
     holds: list[Hold] = []
     notes: list[Note] = []
+    attempts: list[Attempt] = []
     counters: dict[str, int] = {}
     placed_at: str = ""
     updated_at: str = ""
 
 
 class FulfillmentLine(Stored):
-    """Units of one line on a fulfillment order; `rejected` includes what was picked short."""
+    """Units of one line on a fulfillment order; `rejected` includes what was picked short and what was `taken_back` from the location."""
 
     quantity: int
     shipped: int = 0
     rejected: int = 0
+    taken_back: int = 0
     cancelled: int = 0
     cancel_requested: int = 0
 
@@ -203,7 +243,7 @@ class FulfillmentLine(Stored):
 
 
 class FulfillmentOrder(Record):
-    """Work for one location, one delivery group."""
+    """Work for one location, one delivery group. `window`: when the capacity window starts that it has a place in."""
 
     id: str
     run: int = 1
@@ -214,7 +254,10 @@ class FulfillmentOrder(Record):
     held_from: str | None = None
     held_by: str | None = None
     ship_by: str = ""
+    window: str | None = None
     assume_delivered_after_days: int | None = None
+    transit_days_min: int = 1
+    transit_days_max: int = 5
     lines: dict[str, FulfillmentLine]
     explanation: dict[str, Any] = {}
     explained_by: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oms.money.shares import Share
 from oms.orders.order import Order
-from oms.orders.quantities import kept, reserved
+from oms.orders.quantities import cancelled_units, kept, reserved
 from oms.orders.records import LineState
 from oms.orders.totals import Totals
 from oms.payments.ledger import Buckets, fold
@@ -37,8 +37,16 @@ def totals(order: Order) -> Totals:
     """Totals of the units that are ordered, not cancelled and not settled as returned."""
     goods = [line.frozen.all_units() for line in order.placed.lines]
     charges = [group.frozen.all_units() for group in order.placed.delivery_groups if group.frozen]
-    fees = [fee.frozen.all_units() for fee in order.placed.fees]
+    # Fees ride on the first invoice: where every unit is cancelled, there will be none.
+    alive = any(kept(state) for state in order.summary.lines.values())
+    fees = [fee.frozen.all_units() for fee in order.placed.fees] if alive else []
     lines = {line.id: line for line in order.placed.lines}
+    for line, state in order.lines():
+        units = cancelled_units(state)
+        if units:
+            goods.append(-line.frozen.units(units))
+            if line.delivery:
+                charges.append(-line.delivery.units(units))
     for memo in order.credit_memos.values():
         for row in memo.lines:
             line = lines[row["line_id"]]
@@ -57,8 +65,9 @@ def totals(order: Order) -> Totals:
 
 def line_share(order: Order, line_id: str) -> Share:
     """What the live units of a line are worth."""
-    line, _ = order.line(line_id)
-    return line.frozen.all_units() - line.frozen.units(credited_units(order).get(line_id, []))
+    line, state = order.line(line_id)
+    gone = [*credited_units(order).get(line_id, []), *cancelled_units(state)]
+    return line.frozen.all_units() - line.frozen.units(gone)
 
 
 def money_owed(order: Order) -> str:

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from oms.clock import later
 from oms.machines.executions import console_url
 from oms.money.shares import Share
 from oms.money.units import count
 from oms.orders import quantities, statuses
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder, Payment, Personal, PlacedGroup, PlacedLine, PlacedTax, Return, Shipment
+from oms.orders.records import (
+    PROCESSING_HOURS,
+    TRANSIT_DAYS,
+    FulfillmentOrder,
+    Payment,
+    Personal,
+    PlacedGroup,
+    PlacedLine,
+    PlacedTax,
+    Promise,
+    Return,
+    Shipment,
+)
 from oms.orders.totals import totals_of
 from oms.payments.ledger import fold, payment_status
 
@@ -37,6 +50,7 @@ def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, 
         "customer": {"id": placed.customer_id, "account_id": placed.account_id, **personal.customer},
         "billing_address": personal.billing_address,
         "po_number": placed.po_number,
+        "reservation_id": placed.reservation_id,
         "metadata": placed.metadata,
         "status": summary.status,
         "payment_status": statuses.payment_status(order),
@@ -69,6 +83,7 @@ def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, 
         "holds": [hold.model_dump(exclude_none=True) for hold in summary.holds],
         "exceptions": [exception_view(order, key) for key in order.exceptions],
         "notes": [note.model_dump() for note in summary.notes],
+        "attempts": [attempt.model_dump(exclude={"visit"}) for attempt in summary.attempts],
         "tracking_page_url": None,
         "executions": list(executions),
     }
@@ -145,7 +160,7 @@ def exception_view(order: Order, exception_id: str) -> dict[str, Any]:
     problem = order.exceptions[exception_id]
     about = {"fulfillment_order_id": problem.subject} if problem.subject.startswith("fo_") else {}
     about |= {"return_id": problem.subject} if problem.subject.startswith("ret_") else {}
-    execution = {"arn": problem.execution, "console_url": console_url(problem.execution)}
+    execution = {"arn": problem.execution, "console_url": console_url(problem.execution)} if problem.execution else None
     return {**problem.model_dump(exclude={"v", "subject"}, exclude_none=True), "order_id": order.id, **about, "execution": execution}
 
 
@@ -180,7 +195,7 @@ def _line(order: Order, line: PlacedLine) -> dict[str, Any]:
     share = statuses.line_share(order, line.id)
     fos = [fo for fo in order.fulfillment_orders.values() if fo.delivery_group == line.delivery_group]
     confirmed = not any(fo.assume_delivered_after_days for fo in fos)
-    counters = state.model_dump(exclude={"pins", "excluded", "promise"})
+    counters = state.model_dump(exclude={"pins", "excluded", "attempts", "promise"})
     return {
         "id": line.id,
         "sku": line.sku,
@@ -196,6 +211,7 @@ def _line(order: Order, line: PlacedLine) -> dict[str, Any]:
             "available_to_return": quantities.available_to_return(state, confirmed),
             "available_to_reship": quantities.available_to_reship(state),
         },
+        **({"promise": promised.model_dump()} if (promised := promise_of(order, line.id)) else {}),
         "amounts": {"unit_price": line.unit_price, "line_amount": share.price, **_value(share, line.taxes)},
         "adjustments": line.adjustments,
         "backorder": line.backorder,
@@ -204,6 +220,25 @@ def _line(order: Order, line: PlacedLine) -> dict[str, Any]:
         "product": line.product,
         "metadata": line.metadata,
     }
+
+
+def promise_of(order: Order, line_id: str) -> Promise | None:
+    """When the customer was promised a line: what waits by its supply, what a location works on by its ship-by time."""
+    state = order.summary.lines[line_id]
+    work = [
+        fo for fo in order.fulfillment_orders.values() if (row := fo.lines.get(line_id)) and row.quantity > row.rejected + row.cancelled
+    ]
+    if state.promise and (state.backordered or not work):
+        return state.promise
+    if work:
+        earliest = max(later(fo.ship_by, days=fo.transit_days_min) for fo in work)
+        latest = max(later(fo.ship_by, days=fo.transit_days_max) for fo in work)
+        return Promise(earliest=earliest, latest=latest, source="stock", changed_at=max(fo.created_at for fo in work))
+    if not state.pins:
+        return None
+    since = order.placed.placed_at
+    earliest, latest = (later(since, hours=PROCESSING_HOURS, days=days) for days in TRANSIT_DAYS)
+    return Promise(earliest=earliest, latest=latest, source="stock", changed_at=since)
 
 
 def _value(share: Share, taxes: list[PlacedTax]) -> dict[str, Any]:

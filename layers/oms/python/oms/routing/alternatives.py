@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from heapq import heappop, heappush
+from time import monotonic
 
 from oms.routing.descent import Effort
 from oms.routing.search import Found, Stock, smallest
@@ -25,7 +26,7 @@ def alternatives(
     last, without = best, frozenset[str]()
     held: tuple[str, ...] = ()
     effort = Effort(until)
-    while len(found) < most and last.places:
+    while len(found) < most and last.places and monotonic() < until:
         for entry in _parts(last, held, without, wanted, stock, scores, effort):
             heappush(heap, entry)
         if not heap:

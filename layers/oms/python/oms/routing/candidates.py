@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from oms.routing.model import Demand, Place, Rules
@@ -57,18 +57,13 @@ def candidates(demands: Sequence[Demand], places: Sequence[Place], rules: Rules)
     return found
 
 
-def _bound(demands: Sequence[Demand], rules: Rules) -> dict[str, list[Filter]]:
-    """The filters with a condition, per SKU that they bind."""
+def _bound(demands: Sequence[Demand], rules: Rules) -> list[tuple[Filter, set[str]]]:
+    """The filters with a condition, each with the SKUs that it binds."""
     filters = [each for each in rules.group.filters if each.when] if rules.group else []
-    bound: dict[str, list[Filter]] = {}
-    for demand in demands if filters else ():
-        for each in filters:
-            if each.binds(demand.sku, demand.product) and each not in bound.setdefault(demand.sku, []):
-                bound[demand.sku].append(each)
-    return bound
+    return [(each, {demand.sku for demand in demands if each.binds(demand.sku, demand.product)}) for each in filters]
 
 
-def _judge(place: Place, found: Candidates, bound: Mapping[str, Sequence[Filter]], rules: Rules) -> None:
+def _judge(place: Place, found: Candidates, bound: Sequence[tuple[Filter, set[str]]], rules: Rules) -> None:
     """Note for one place what it may serve and what not."""
     stocked = any(place.stock.get(sku, 0) > 0 for sku in found.wanted)
     outside, ruled = _closed(place), _ruled_out(place, rules)
@@ -78,13 +73,11 @@ def _judge(place: Place, found: Candidates, bound: Mapping[str, Sequence[Filter]
             found.ruled_out[sku] += sku not in place.barred
         return
     usable: dict[str, int] = {}
-    refused = 0
+    refused = _refused(place, bound)
     for sku, units in found.wanted.items():
-        against = next((str(each) for each in bound.get(sku, ()) if not each.admits(_record(place))), "")
-        if sku in place.barred or against:
-            found.excluded.append(Exclusion(place.id, place.barred.get(sku) or against, sku, stocked=place.stock.get(sku, 0) > 0))
+        if sku in refused:
+            found.excluded.append(Exclusion(place.id, refused[sku], sku, stocked=place.stock.get(sku, 0) > 0))
             found.ruled_out[sku] += sku not in place.barred
-            refused += 1
             continue
         found.admitted[sku] += 1
         if (have := place.stock.get(sku, 0)) > 0:
@@ -92,8 +85,18 @@ def _judge(place: Place, found: Candidates, bound: Mapping[str, Sequence[Filter]
     if usable:
         found.stock[place.id] = usable
         found.places.append(place)
-    elif refused < len(found.wanted):
+    elif not found.wanted.keys() <= refused.keys():
         found.excluded.append(Exclusion(place.id, "no stock of what is wanted"))
+
+
+def _refused(place: Place, bound: Sequence[tuple[Filter, set[str]]]) -> dict[str, str]:
+    """The SKUs that the place may not serve, and why."""
+    refused = dict(place.barred)
+    record = _record(place)
+    for each, skus in bound:
+        if not skus <= refused.keys() and not each.admits(record):
+            refused = dict.fromkeys(skus, str(each)) | refused
+    return refused
 
 
 def _closed(place: Place) -> str:

@@ -17,15 +17,15 @@ Worth = tuple[int, int, int, tuple[str, ...]]
 
 def most_units(
     wanted: Mapping[str, int], stock: Mapping[str, Mapping[str, int]], scores: Mapping[str, int], most: int, effort: Effort
-) -> tuple[tuple[str, ...], bool]:
-    """At most `most` places that serve the most units, and whether that is proven."""
+) -> tuple[int, tuple[str, ...]]:
+    """Units that are still missing, and the at most `most` places that serve the most. Proven unless the effort is over."""
     order = sorted((place for place in scores if place in stock), key=lambda place: (scores[place], place))
     cover = cover_of(wanted, stock, sorted(wanted), order)
     kept = [order[index] for index, better in enumerate(better_places(cover)) if better is not None and better < most]
     cover = cover_of(wanted, stock, sorted(wanted), kept)
     search = _Capped(cover, kept, [scores[place] for place in kept], effort)
     search.descend(most, cover.open(), list(range(len(kept))), (), 0)
-    return search.best[3], not effort.over
+    return search.best[0], search.best[3]
 
 
 class _Capped:

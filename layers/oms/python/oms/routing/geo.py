@@ -25,9 +25,9 @@ def area_key(country: str, postal_code: str) -> str:
 
 
 def centre(country: str, postal_code: str, areas: Mapping[str, Point]) -> Point | None:
-    """The centre of the postal area, the longest known prefix of the code first ("DE-10" for 10115); None if no area is known."""
+    """The centre of the postal area, the longest known prefix of the code first ("DE-10" for 10115), the country ("DE") last; else None."""
     key = area_key(country, postal_code)
-    for end in range(len(key), len(country), -1):
+    for end in range(len(key), len(country) - 1, -1):
         if found := areas.get(key[:end]):
             return found
     return None

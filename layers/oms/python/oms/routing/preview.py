@@ -67,7 +67,7 @@ class PreviewLocation(Wire):
 class RoutingPreview(Wire):
     """`POST /v1/routing/preview`. `inventory` is {location: {sku: available}}; what is not given comes from the tables and settings."""
 
-    address: Where = Where()
+    address: Where = Field(default_factory=Where)
     lines: list[PreviewLine] = Field(min_length=1, max_length=500)
     inventory: Annotated[dict[Key, SkuCounts], Field(max_length=1000)] | None = None
     locations: Annotated[list[PreviewLocation], Field(max_length=1000)] | None = None

@@ -28,17 +28,20 @@ def plan(demands: Sequence[Demand], destination: Destination, places: Sequence[P
 def plans(
     demands: Sequence[Demand], destination: Destination, places: Sequence[Place], rules: Rules, *, seconds: float = 0.2, most: int = 5
 ) -> list[Plan]:
-    """The best route first, then the other sets of as few places that serve as much, by score; at most `most`."""
-    bound = rules.group.search_milliseconds if rules.group else None
-    until = monotonic() + (bound / 1000 if bound else seconds)
+    """The best route first, then the other sets of as few places that serve as much, by score; at most `most`.
+
+    The alternatives have as much time again.
+    """
+    if rules.group and rules.group.search_milliseconds:
+        seconds = rules.group.search_milliseconds / 1000
     found = candidates(demands, places, rules)
     scored = scores(found.places, demands, destination, rules)
     totals = {place: score.total for place, score in scored.items()}
     short = found.short()
     wanted = {sku: left for sku, units in found.wanted.items() if (left := units - short.get(sku, 0)) > 0}
     cap = rules.group.max_splits + 1 if rules.group and rules.group.max_splits is not None else None
-    best = search(wanted, found.stock, totals, most=cap, until=until)
-    others = [] if best.capped else alternatives(best, wanted, found.stock, totals, until=until, most=most - 1)
+    best = search(wanted, found.stock, totals, most=cap, until=monotonic() + seconds)
+    others = [] if best.capped else alternatives(best, wanted, found.stock, totals, until=monotonic() + seconds, most=most - 1)
     return [_plan(each, demands, found, scored, rules, cap) for each in [best, *others]]
 
 

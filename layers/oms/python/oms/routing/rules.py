@@ -85,7 +85,7 @@ class RuleGroup(Wire):
     priority: Count = 100
     channels: list[Key] = Field([], max_length=100)
     filters: list[Filter] = Field([], max_length=50)
-    weights: Weights = Weights(priority=1)
+    weights: Weights = Field(default_factory=lambda: Weights(priority=1))
     max_splits: Count | None = None
     exclude_locations: list[Key] = Field([], max_length=500)
     cost_table: Key | None = None

@@ -42,8 +42,8 @@ def search(wanted: Mapping[str, int], stock: Stock, scores: Mapping[str, int], *
     effort = Effort(until)
     found = smallest(wanted, stock, scores, most=most, effort=effort)
     if found is None:
-        places, proven = most_units(wanted, stock, scores, most or 0, effort)
-        found = Found(places, sum(scores[place] for place in places), proven and not effort.over, effort.nodes, capped=True)
+        missing, places = most_units(wanted, stock, scores, most or 0, effort)
+        found = Found(places, sum(scores[place] for place in places), not effort.over, effort.nodes, capped=missing > 0)
     return found
 
 
@@ -84,7 +84,7 @@ class _Problem:
 
     def _fewest(self, most: int) -> tuple[int, ...] | None:
         """Some set of as few places as possible, at most `most`. Time is kept for the second question, which of them is cheapest."""
-        known: tuple[int, ...] | None = None
+        known: tuple[int, ...] | None = None  # good, but perhaps not the fewest
         until = self.effort.hurry()
         for count in range(self._at_least(), most + 1):
             stage = _Stage(self, count, [0] * len(self.costs))
@@ -96,10 +96,10 @@ class _Problem:
                 known = chosen
                 break
             if self.effort.over:
-                known, self.proven = known or nearby.greedy(self.cover), False
+                self.proven = False
                 break
         else:
-            return None
+            known = None
         self.effort.resume(until)
         return known
 
@@ -129,7 +129,8 @@ class _Stage:
             )
         )
         self.places.sort(key=lambda place: (known[place], place))
-        self.cover = Cover(self.problem.cover.needs, [rows[place] for place in self.places])
+        as_they_were = self.places == list(range(len(rows)))
+        self.cover = self.problem.cover if as_they_were else Cover(self.problem.cover.needs, [rows[place] for place in self.places])
         self.costs = [costs[place] for place in self.places]
         self.all_costs = costs
         self.prices = Prices(prices, [known[place] for place in self.places])

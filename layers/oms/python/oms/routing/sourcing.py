@@ -4,11 +4,13 @@ Allocate ask the same question, so that what was promised is what is confirmed u
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from oms.inventory import shards
 from oms.inventory.stock import Stock
 from oms.orders.order import Order, StockChange
-from oms.orders.records import PlacedGroup, PlacedLine
+from oms.orders.records import PlacedGroup, PlacedLine, Waiting
+from oms.routing.candidates import candidates
 from oms.routing.route import Demand, Destination, Place, Plan, Rules, plan
 from oms.routing.rules import in_force
 from oms.settings import Location, Settings
@@ -30,7 +32,8 @@ def source(
     own: Mapping[str, Mapping[str, int]] | None = None,
 ) -> Plan:
     """The best places for `wanted` units per line. `own`: units already reserved for exactly these lines, per place and SKU; they count
-    as there. What this commit has taken already does not."""
+    as there. What this commit has taken already does not. Places that are full in their present window (`left`) come in only when the
+    others cannot serve all: what they can serve is not lost, it waits for their next window."""
     lines = {line.id: line for line in order.placed.lines}
     demands = [Demand(line_id, lines[line_id].sku, units, lines[line_id].product or {}) for line_id, units in wanted.items() if units > 0]
     skus = {demand.sku for demand in demands}
@@ -39,23 +42,76 @@ def source(
     mine = order.taken()
     places = []
     for place in settings.locations.values():
-        closed = _closed(order, group, place, settings)
+        closed = _closed(order.placed.channel, group, place, settings)
         have, over = {}, {}
         for sku in skus:
             row = rows.get((sku, place.id))
-            units = (row.available if row else 0) - mine.get((sku, place.id), 0) + (own or {}).get(place.id, {}).get(sku, 0)
+            units = (
+                (row.available if row and not row.blocked else 0) - mine.get((sku, place.id), 0) + (own or {}).get(place.id, {}).get(sku, 0)
+            )
             if units > 0:
                 have[sku], over[sku] = units, min(units, row.overstock) if row else 0
         barred = {sku: "has not delivered it before" for sku in skus if (sku, place.id) in refused}
         places.append(_place(place, have, over, {"*": closed} if closed else barred, (left or {}).get(place.id)))
-    return plan(demands, _destination(group), places, rules_for(order.placed.channel, settings, order.now))
+    destination, rules = _destination(group), rules_for(order.placed.channel, settings, order.now)
+    route = plan(demands, destination, places, rules)
+    full = {place.id for place in places if place.capacity_left is not None and place.capacity_left <= 0}
+    if not (route.unallocated and full):
+        return route
+    anyhow = plan(demands, destination, [replace(p, capacity_left=None) if p.id in full else p for p in places], rules)
+    if sum(anyhow.unallocated.values()) >= sum(route.unallocated.values()):
+        return route
+    anyhow.explanation["waits_for_capacity"] = sorted(full & anyhow.take.keys())
+    return anyhow
 
 
 def may_serve(order: Order, line: PlacedLine, settings: Settings) -> list[Location]:
     """The places that a line may come from at all, whatever they have now."""
-    group = next(group for group in order.placed.delivery_groups if group.id == line.delivery_group)
-    refused = order.summary.lines[line.id].excluded
-    return [place for place in settings.locations.values() if not _closed(order, group, place, settings) and place.id not in refused]
+    group, refused = order.group_of(line), order.summary.lines[line.id].excluded
+    return [
+        place
+        for place in settings.locations.values()
+        if not _closed(order.placed.channel, group, place, settings) and place.id not in refused
+    ]
+
+
+def may_come_from(sku: str, waiting: Waiting, settings: Settings, now: str) -> list[Location]:
+    """The places that goods for a place in the queue may come from by the rules in force, whatever they have now."""
+    group = PlacedGroup(id="", method=waiting.method, type=waiting.type, location_id=waiting.location_id)
+    places = [
+        place
+        for place in settings.locations.values()
+        if not _closed(waiting.channel, group, place, settings) and place.id not in waiting.excluded
+    ]
+    rules = rules_for(waiting.channel, settings, now)
+    if not rules.group:
+        return places
+    # Routing leaves out who has nothing; here everybody has one.
+    found = candidates([Demand("", sku, 1, waiting.product)], [_place(place, {sku: 1}, {}, {}, None) for place in places], rules)
+    admitted = {place.id for place in found.places}
+    return [place for place in places if place.id in admitted]
+
+
+def choices(channel: str, group: PlacedGroup, settings: Settings, stock: StockRows, left: Left | None = None) -> list[Place]:
+    """Every location as routing sees it for a delivery group of a channel, with what a sale could take there now; those that are out of
+    the question say why."""
+    have: dict[str, dict[str, int]] = {}
+    over: dict[str, dict[str, int]] = {}
+    for row in (row for rows in stock.values() for row in rows):
+        if units := row.available_to_fulfill:
+            have.setdefault(row.location_id, {})[row.sku] = units
+            over.setdefault(row.location_id, {})[row.sku] = min(units, row.overstock)
+    closed = {place.id: _closed(channel, group, place, settings) for place in settings.locations.values()}
+    return [
+        _place(
+            place,
+            have.get(place.id, {}),
+            over.get(place.id, {}),
+            {"*": closed[place.id]} if closed[place.id] else {},
+            (left or {}).get(place.id),
+        )
+        for place in settings.locations.values()
+    ]
 
 
 def rules_for(channel: str, settings: Settings, now: str) -> Rules:
@@ -85,13 +141,13 @@ def sale(sku: str, place: str, units: int, stock: StockRows, so_far: Sequence[St
     return [StockChange(sku, place, reserve=part, shard=shard) for shard, part in (taken or {next(iter(parts), 0): units}).items()]
 
 
-def _closed(order: Order, group: PlacedGroup, place: Location, settings: Settings) -> str:
+def _closed(channel: str, group: PlacedGroup, place: Location, settings: Settings) -> str:
     """Why a place is out of the question for the whole group; empty if it is not."""
     if group.type == "pickup" and place.id != group.location_id:
         return "not the shop of the pickup"
     if not place.enabled:
         return "switched off"
-    if place.id not in settings.sells_from(order.placed.channel) and group.type != "pickup":
+    if place.id not in settings.sells_from(channel) and group.type != "pickup":
         return "not in the channel's location group"
     return ""
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from zlib import crc32
 
 from oms.errors import Conflict, Fault, NotFound, invalid
+from oms.fulfillment.unfillable import give_up_open, why_unfillable
 from oms.fulfillment.work import arrive
 from oms.orders.order import Order
 from oms.orders.records import ProcessException
 from oms.wire import Key, Text, Wire
 
 _HINTS = {
-    "Unfillable": ("allocation", "No location has the goods. Put stock or enable a location, then retry."),
+    "Unfillable": (
+        "allocation",
+        "Put stock or enable a location, then retry; or resolve it: what has no place is cancelled and not charged.",
+    ),
     "ReturnedToSender": ("parcel", "Agree with the customer: send the parcel again and retry, or resolve it as delivered."),
     "PaymentDeclined": (
         "payment",
@@ -45,7 +49,10 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
     if exception_id in order.exceptions:
         return order.exceptions[exception_id]
     kind, hint = _HINTS.get(error, _UNKNOWN)
-    actions = ["retry", "resolve:mark_delivered", "abandon"] if error == "ReturnedToSender" else ["retry", "abandon"]
+    if error == "Unfillable":
+        cause = why_unfillable(order) or cause
+    by = {"ReturnedToSender": ["resolve:mark_delivered"], "Unfillable": ["resolve:cancel_and_refund"]}
+    actions = ["retry", *by.get(error, []), "abandon"]
     problem = ProcessException(
         id=exception_id,
         kind=kind,
@@ -65,6 +72,9 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
 def retry(order: Order, problem: ProcessException, note: str | None) -> None:
     """Run the failed step again. A parcel that was on its way back is on its way out again."""
     _close(order, problem, "retried", "retry", note)
+    if problem.kind == "allocation":
+        for state in order.summary.lines.values():
+            state.attempts = 0  # a person has seen them
     for shipment in order.shipments_of(problem.subject):
         if shipment.status == "return_to_sender":
             shipment.status, shipment.status_at = "in_transit", order.now
@@ -78,6 +88,8 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
     _close(order, problem, "resolved", action, note)
     if action == "mark_delivered":
         arrive(order, [parcel for parcel in order.shipments_of(problem.subject) if not parcel.delivered_at], order.now)
+    if action == "cancel_and_refund":
+        give_up_open(order)
 
 
 def abandon(order: Order, problem: ProcessException, note: str | None) -> None:

@@ -50,6 +50,23 @@ def shortage(cause: str, subject: str, rows: Sequence[Mapping[str, Any]], at: st
     )
 
 
+def drift(sku: str, location_id: str, findings: Sequence[Mapping[str, Any]], at: str) -> ProcessException:
+    """An exception for findings of the conservation check at one place, or in the queue of a SKU."""
+    ids = ",".join(sorted(str(found["id"]) for found in findings))
+    where = f"{sku} at {location_id}" if location_id else f"the queue of {sku}"
+    return ProcessException(
+        id=shortage_id(f"drift of {at[:10]}: {ids}"),
+        kind="drift",
+        step="Check",
+        cause=f"{where} does not add up: " + "; ".join(str(found["detail"]) for found in findings)[:400],
+        hint="Look at first_cause, then repair it (POST /v1/inventory/repairs, or oms check --repair) and resolve this with accept.",
+        actions=["resolve:accept", "abandon"],
+        subject=f"sku_{sku}",
+        opened_at=at,
+        details=[dict(found) for found in findings[:_MOST_ORDERS]],
+    )
+
+
 def close(problem: ProcessException, status: str, action: str, note: str | None, at: str) -> ProcessException:
     """The exception as decided. Conflict if it was decided before; Invalid for an action it does not offer."""
     if problem.status != "open":

@@ -16,6 +16,7 @@ from zlib import crc32
 
 from oms.inventory.counts import Movement
 from oms.orders.order import StockChange
+from oms.orders.records import Waiting
 from oms.storage.codec import encode
 from oms.storage.environment import environment
 from oms.storage.table import Write
@@ -37,7 +38,8 @@ def reserved_pk(location_id: str, owner: str) -> str:
 
 
 def row_effect(change: StockChange, at: str) -> Write:
-    """The change of one row under its condition: a sale needs it available, a grant free and owed, what goes back reserved.
+    """The change of one row under its condition: a sale needs it available, a grant spare and owed, what goes back reserved. Nothing is
+    sold from a row that waits to be counted again.
 
     What moves goods must come after the last count: with an older time its movement would count as seen by that count.
     """
@@ -53,14 +55,30 @@ def row_effect(change: StockChange, at: str) -> Write:
     rules = []
     if change.reserve > 0:
         rules.append("spare >= :r" if change.queue < 0 else "available >= :r")
+        rules.append("attribute_not_exists(blocked)")
     if change.queue < 0:
         rules.append("queued >= :owed")
         values[":owed"] = -change.queue
+    if change.keep:
+        rules.append("available <= :most")
+        values[":most"] = change.queue - free
     if change.reserve < 0:
         # Rows of a hot item are right in sum only: there, what goes back always goes to row 0.
-        rules.append("((reserved >= :back AND on_hand >= :out) OR shards > :one)")
+        rules.append("((reserved >= :back AND on_hand >= :out) OR width > :one)")
         values |= {":back": -change.reserve, ":out": max(0, -change.on_hand)}
+    elif change.on_hand < 0:
+        rules.append("(on_hand >= :out OR width > :one)")
+        values[":out"] = -change.on_hand
     expression = "ADD reserved :r, on_hand :h, queued :q, spare :f, available :a, v :one"
+    sets = []
+    if (change.queue > 0 or change.on_hand > 0) and not change.shard:
+        # This may be the birth of the row: `place` puts it into the index of its place, and is never changed.
+        sets, values[":place"] = ["place = :place"], change.location_id
+    if change.block:
+        sets += ["blocked = :block", "blocked_at = :since"]
+        values |= {":block": change.block, ":since": at}
+    if sets:
+        expression = f"SET {', '.join(sets)} {expression}"
     if change.on_hand:
         rules.append("(attribute_not_exists(effective_at) OR effective_at < :at)")
         values[":at"] = at
@@ -93,15 +111,16 @@ def reservations(owner: str, before: Held, after: Held, at: str) -> list[Write]:
     return writes
 
 
-def queue_entries(skus: Mapping[str, str], before: Mapping[str, int], after: Mapping[str, int], place_in_line: str) -> list[Write]:
-    """Entries of lines whose waiting units have changed. `place_in_line` is class#placed_at#order: it stays when units are granted."""
+def queue_entries(skus: Mapping[str, str], before: Mapping[str, Waiting], after: Mapping[str, Waiting], place_in_line: str) -> list[Write]:
+    """Entries of lines whose wait has changed. `place_in_line` is class#placed_at#order: it stays when units are granted."""
     writes = []
     for line_id in sorted({*before, *after}):
-        units = after.get(line_id, 0)
-        if units != before.get(line_id, 0):
+        entry = after.get(line_id)
+        if entry != before.get(line_id):
             key = {"pk": f"sku#{skus[line_id]}", "sk": f"queue#{place_in_line}#{line_id}"}
             table = environment().inventory_table
-            writes.append(Write(table, encode({**key, "units": units})) if units else Write(table, encode(key), delete=True))
+            item = {**key, **entry.model_dump(exclude_defaults=True)} if entry else key
+            writes.append(Write(table, encode(item), delete=entry is None))
     return writes
 
 
@@ -119,5 +138,7 @@ def summed(changes: Iterable[StockChange]) -> list[StockChange]:
             queue=so_far.queue + change.queue,
             shard=change.shard,
             cause=so_far.cause or change.cause,
+            block=so_far.block or change.block,
+            keep=so_far.keep or change.keep,
         )
-    return [change for _, change in sorted(sums.items()) if change.reserve or change.on_hand or change.queue]
+    return [change for _, change in sorted(sums.items()) if change.reserve or change.on_hand or change.queue or change.block]

@@ -20,6 +20,8 @@ class Environment(Stored):
     event_bus: str = ""
     parked_queue_url: str = ""
     webhook_secrets: str = ""
+    loads_bucket: str = ""
+    inventory_stream: str = ""
 
     def machine_arn(self, machine: str) -> str:
         """The state machine of that name: order, fulfillment or return."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from oms.inventory.counts import COUNT, Movement
@@ -13,37 +13,47 @@ from oms.orders.records import Entry
 from oms.storage.codec import encode
 from oms.storage.effects import OWNERS, movement, row_effect, row_key
 from oms.storage.environment import environment
-from oms.storage.table import Cancelled, Lost, Write, get, query, write
+from oms.storage.shards import first_row, gather, peek, read_rows, stock_row, whole
+from oms.storage.table import Cancelled, Lost, Write, query, write
 
 _MOVEMENT = 1  # where write_count has the movement among its writes
-_SUMS = ("on_hand", "reserved", "queued", "spare", "available")
+Place = tuple[str, str]
+"""SKU and location."""
 
 
-def stock_of(skus: Iterable[str]) -> dict[str, list[Stock]]:
-    """Every location's stock of each SKU, strongly consistent, all rows of hot items summed: one query per SKU and per row number."""
-    return {sku: [_whole(row) for row in _rows(sku)] for sku in sorted(set(skus))}
+def stock_of(skus: Iterable[str], *, certain: bool = True) -> dict[str, list[Stock]]:
+    """Every location's stock of each SKU, strongly consistent, the rows of hot items summed: one query per SKU, and for each hot item
+    its other rows in one call and row 0 again.
+
+    Nobody is refused wrongly for these figures: Lost if a hot item changed so often that they are not `certain`.
+    """
+    found = {sku: [whole(row) for row in _rows(sku)] for sku in sorted(set(skus))}
+    unsure = [f"{row.sku} at {row.location_id}" for rows in found.values() for row in rows if row.sampled]
+    if certain and unsure:
+        raise Lost(f"{', '.join(unsure)}: the stock changes while it is read; try again")
+    return found
 
 
-def stock_to_sell(skus: Iterable[str]) -> dict[str, list[Stock]]:
-    """The same as a sale reads it first: cheaper, possibly some milliseconds old, and of a hot item one row drawn at random (`sampled`).
+def stock_to_sell(wanted: Mapping[str, int], *, consistent: bool = False) -> dict[str, list[Stock]]:
+    """The same as a sale of so many units reads it first: cheaper, possibly some milliseconds old, and of a hot item only as many rows,
+    drawn at random, as have what is wanted (`sampled`).
 
     Good enough to sell from, because the sale's condition is the truth; before anybody is refused, `stock_of` is asked.
     """
-    return {sku: [_sample(row) for row in _rows(sku, consistent=False)] for sku in sorted(set(skus))}
+    return {
+        sku: [peek(row, units, consistent=consistent) for row in _rows(sku, consistent=consistent)] for sku, units in sorted(wanted.items())
+    }
 
 
 def stock_at(sku: str, location_id: str) -> Stock | None:
     """One SKU at one location, or None if it was never counted there."""
-    row = get(environment().inventory_table, **row_key(sku, location_id))
-    return _whole(_stock(row)) if row else None
+    row = first_row(sku, location_id)
+    return whole(row) if row else None
 
 
 def rows_of(stock: Stock) -> dict[int, Stock]:
     """The single rows of a hot item by number, as they are now."""
-    table = environment().inventory_table
-    found = {0: get(table, **row_key(stock.sku, stock.location_id))}
-    found |= {number: get(table, **row_key(stock.sku, stock.location_id, number)) for number in range(1, stock.shards)}
-    return {number: _stock(row) for number, row in found.items() if row}
+    return read_rows(stock, range(stock.width))
 
 
 def movements(
@@ -74,38 +84,67 @@ def reserved_at(location_id: str) -> Iterator[tuple[str, dict[str, int]]]:
             yield row["sk"], row["units"]
 
 
-def settle_debts(changes: Sequence[StockChange]) -> tuple[list[StockChange], list[str]]:
+def settle_debts(changes: Sequence[StockChange], opened: tuple[str, str] | None = None) -> tuple[list[StockChange], list[str]]:
     """Complete what concerns the waiting queue: debts given back without a place are taken from where they stand, and what becomes free
     at one place takes over the debts that stand at others, so that no new sale can have it first.
 
-    Returns the changes and the SKUs for whose queue something has arrived. Reads nothing for changes that free nothing.
+    `opened`: the row that a count opens for sale again. Returns the changes and the SKUs for whose queue something has arrived. Reads
+    nothing for changes that free nothing.
     """
-    gains = {(c.sku, c.location_id): c.on_hand - c.reserve for c in changes if c.on_hand > c.reserve}
+    gains = {(c.sku, c.location_id): c.on_hand - c.reserve for c in changes if c.on_hand > c.reserve and not c.block}
     nowhere = [c for c in changes if c.queue < 0 and not c.location_id]
     skus = {sku for sku, _ in gains} | {c.sku for c in nowhere}
     if not skus:
         return list(changes), []
-    owed = {(sku, row.location_id): row.queued for sku in skus for row in _rows(sku) if row.queued}
+    rows = [row for sku in skus for row in _rows(sku)]
+    # What becomes free where nothing is sold at present is nobody's until the next count.
+    blocked = {(row.sku, row.location_id) for row in rows if row.blocked} - {opened}
+    gains = {key: gain for key, gain in gains.items() if key not in blocked}
     out = [c for c in changes if c not in nowhere]
-    for change in out:
-        if change.queue and (change.sku, change.location_id) in owed:
-            owed[change.sku, change.location_id] += change.queue
+    owed, unpaid = _debts(rows, out, blocked)
     for change in nowhere:
-        left = -change.queue
-        for key in [key for key in owed if key[0] == change.sku]:
-            part = min(left, owed[key])
-            owed[key], left = owed[key] - part, left - part
-            if part:
-                out.append(StockChange(*key, queue=-part))
+        out += _given_back(change, owed, unpaid, blocked)
     arrived = {sku for sku, _ in gains if any(units for (other, _), units in owed.items() if other == sku)}
     for (sku, place), gain in gains.items():
-        for key in [key for key in owed if key[0] == sku and key[1] != place]:
-            part = min(gain, owed[key])
+        left = gain
+        for key in [key for key in unpaid if key[0] == sku and key[1] != place]:
+            part = min(left, unpaid[key])
             if part > 0:
-                owed[key], gain = owed[key] - part, gain - part
-                owed[sku, place] = owed.get((sku, place), 0) + part
-                out += [StockChange(*key, queue=-part), StockChange(sku, place, queue=part)]
+                unpaid[key], left = unpaid[key] - part, left - part
+                out += [StockChange(*key, queue=-part, keep=key not in blocked), StockChange(sku, place, queue=part)]
     return out, sorted(arrived)
+
+
+def _debts(rows: Sequence[Stock], changes: Sequence[StockChange], blocked: set[Place]) -> tuple[dict[Place, int], dict[Place, int]]:
+    """What is owed at each place after these changes, and how much of that nothing has arrived for there."""
+    owed = {(row.sku, row.location_id): row.queued for row in rows if row.queued}
+    available = {(row.sku, row.location_id): row.available for row in rows}
+    for change in changes:
+        key = (change.sku, change.location_id)
+        if key in owed and not change.shard:
+            owed[key] += change.queue
+            available[key] += change.on_hand - change.reserve - change.queue
+    return owed, {key: units if key in blocked else min(units, max(0, -available[key])) for key, units in owed.items()}
+
+
+def _given_back(change: StockChange, owed: dict[Place, int], unpaid: dict[Place, int], blocked: set[Place]) -> list[StockChange]:
+    """Take debts from where they stand: first those that nothing has arrived for, so that goods which are about to be granted stay owed
+    as long as anybody waits. What is taken is taken off `owed` and `unpaid`."""
+    left, out = -change.queue, []
+    keys = [key for key in owed if key[0] == change.sku]
+    for key in keys:
+        part = min(left, unpaid[key])
+        owed[key], unpaid[key], left = owed[key] - part, unpaid[key] - part, left - part
+        out.append(StockChange(*key, queue=-part, keep=key not in blocked))
+    for key in keys:
+        part = min(left, owed[key]) if left else 0
+        owed[key], left = owed[key] - part, left - part
+        if part:
+            # There is more than all who wait need: this place may sell what it has.
+            out = [each for each in out if (each.sku, each.location_id) != key] + [
+                StockChange(*key, queue=-part + sum(each.queue for each in out if (each.sku, each.location_id) == key))
+            ]
+    return [each for each in out if each.queue]
 
 
 def write_count(
@@ -123,13 +162,22 @@ def write_count(
     """
     safety = int(figures.get("safety_stock", stock.safety_stock))
     gain = move.delta - (safety - stock.safety_stock)
-    shift, arrived = settle_debts([StockChange(stock.sku, stock.location_id, on_hand=gain)])
+    opens = opens_again(stock, move)
+    came = gain + max(0, stock.spare) if opens else gain
+    shift, arrived = settle_debts(
+        [StockChange(stock.sku, stock.location_id, on_hand=came)], (stock.sku, stock.location_id) if opens else None
+    )
     own = sum(change.queue for change in shift if change.location_id == stock.location_id)
     writes = [_counted(stock, figures, move, gain, own), movement(move)]
+    if gain < 0 or stock.width > 1:
+        rule, values = gather(stock, -gain)
+        writes[0] = replace(writes[0], condition=f"{writes[0].condition} AND {rule}", values=writes[0].values | encode(values))
     writes += [row_effect(change, move.at) for change in shift if change.location_id != stock.location_id]
     facts = [*notes, *[("stock.arrived", {"sku": sku, "location_id": stock.location_id}) for sku in arrived]]
     if not arrived and figures.get("futures", stock.futures) != stock.futures:
         facts.append(("stock.expected", {"sku": stock.sku, "location_id": stock.location_id}))
+    if gain > 0 and stock.width > 1:
+        facts.append(("shards.uneven", {"sku": stock.sku, "location_id": stock.location_id}))
     writes += [note(stock.sku, move.at, move.cause, move.actor, facts)] if facts else []
     writes += [Write(environment().orders_table, encode(key), "attribute_not_exists(pk)")] if key else []
     try:
@@ -141,18 +189,48 @@ def write_count(
     return True
 
 
+def opens_again(stock: Stock, move: Movement) -> bool:
+    """Whether a movement opens a row again from which nothing is sold: a count that is newer than the reason for that."""
+    return bool(stock.blocked) and move.kind == COUNT and move.at > stock.blocked_at
+
+
+def write_off(stock: Stock, rows: dict[int, Stock], move: Movement) -> None:
+    """Take everything that is not reserved off the shelf and open it for sale again, in one transaction. `rows`: all rows of the place,
+    which change meanwhile: Lost."""
+    writes = [movement(move)] if move.delta else []
+    for number, row in sorted(rows.items()):
+        gone = row.on_hand - row.reserved if move.delta else 0
+        if gone or number == 0:
+            values = {":gone": -gone, ":one": 1, ":v": row.v} | ({":why": stock.blocked} if number == 0 else {})
+            expression = "REMOVE blocked, blocked_at " if number == 0 else ""
+            expression += "ADD on_hand :gone, spare :gone, available :gone, moves :one, v :one"
+            key = encode(row_key(stock.sku, stock.location_id, number))
+            condition = "v = :v AND blocked = :why" if number == 0 else "v = :v"
+            writes.append(Write(environment().inventory_table, key, condition, encode(values), expression))
+    try:
+        write(writes)
+    except Cancelled as error:
+        raise Lost(f"stock of {stock.sku} at {stock.location_id} changed meanwhile") from error
+
+
 def note(sku: str, at: str, cause: str, actor: str, facts: Sequence[tuple[str, dict[str, Any]]]) -> Write:
-    """Facts about a SKU for relay to act on; kept for a day."""
+    """Facts about a SKU for stockkeeper to publish and act on."""
+    return record_note(f"sku_{sku}", at, cause, actor, facts)
+
+
+def record_note(record_id: str, at: str, cause: str, actor: str, facts: Sequence[tuple[str, dict[str, Any]]]) -> Write:
+    """Facts about a record that is no order, such as a SKU or a location, for stockkeeper to publish and act on."""
     entry = Entry.model_validate(
         {"sequence": 1, "at": at, "actor": actor, "cause": cause, "facts": [{"type": t, "data": d} for t, d in facts]}
     )
-    item = {"pk": f"sku_{sku}", "sk": f"timeline#{at}#{cause}", **entry.model_dump()}
+    item = {"pk": record_id, "sk": f"timeline#{at}#{cause}", **entry.model_dump()}
     return Write(environment().orders_table, encode(item))
 
 
 def _counted(stock: Stock, figures: dict[str, Any], move: Movement, gain: int, debt: int) -> Write:
     """Row 0: absolute figures set, on_hand and what follows from it moved by the difference."""
     names = {name: figures[name] for name in ("safety_stock", "futures", "target") if figures.get(name) is not None}
+    names["place"] = stock.location_id  # always the same: who is born with it is in the index of its place
     if move.kind == COUNT:
         names["effective_at"] = move.at
     sets = ", ".join(f"{name} = :{name}" for name in names)
@@ -162,40 +240,14 @@ def _counted(stock: Stock, figures: dict[str, Any], move: Movement, gain: int, d
     condition = "moves = :seen" if stock.moves else "attribute_not_exists(moves)"
     if stock.moves:
         values[":seen"] = stock.moves
+    if opens_again(stock, move):
+        expression = f"REMOVE blocked, blocked_at {expression}"
+        condition, values[":why"] = f"{condition} AND blocked = :why", stock.blocked
     key = encode(row_key(stock.sku, stock.location_id))
     return Write(environment().inventory_table, key, condition, encode(values), expression)
 
 
-def _rows(sku: str, *, consistent: bool = True, shard: int = 0) -> list[Stock]:
-    values = {":pk": row_key(sku, "", shard)["pk"], ":prefix": "stock#"}
+def _rows(sku: str, *, consistent: bool = True) -> list[Stock]:
+    values = {":pk": row_key(sku, "")["pk"], ":prefix": "stock#"}
     condition = "pk = :pk AND begins_with(sk, :prefix)"
-    return [_stock(row) for row in query(environment().inventory_table, condition, values, ConsistentRead=consistent)]
-
-
-def _whole(row: Stock) -> Stock:
-    if row.shards == 1:
-        return row
-    rows = rows_of(row)
-    sums = {name: sum(getattr(each, name) for each in rows.values()) for name in _SUMS}
-    return row.model_copy(update={**sums, "parts": {number: each.available for number, each in rows.items()}})
-
-
-def _sample(row: Stock) -> Stock:
-    """Row 0, or another one in its place: what a sale sees of a hot item at first."""
-    drawn = random.randrange(row.shards)
-    if row.shards == 1:
-        return row
-    if drawn:
-        found = get(environment().inventory_table, **row_key(row.sku, row.location_id, drawn), consistent=False)
-        row = row.model_copy(update={"available": _stock(found).available if found else 0})
-    return row.model_copy(update={"parts": {drawn: row.available}, "sampled": True})
-
-
-def _stock(row: dict[str, Any]) -> Stock:
-    sku = row["pk"].split("#")[1]
-    stock = Stock(sku=sku, location_id=row["sk"].removeprefix("stock#"), **_known(row))
-    return stock.model_copy(update={"parts": {0: stock.available}})
-
-
-def _known(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in Stock.model_fields if name in row}
+    return [stock_row(row) for row in query(environment().inventory_table, condition, values, ConsistentRead=consistent)]

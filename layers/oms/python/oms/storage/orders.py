@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -39,6 +39,7 @@ from oms.orders.records import (
     Wait,
 )
 from oms.orders.statuses import order_status
+from oms.storage.capacity import bookings
 from oms.storage.codec import encode
 from oms.storage.effects import movement, queue_entries, reservations, row_effect, summed
 from oms.storage.environment import environment
@@ -96,7 +97,7 @@ def load(order_id: str, *, personal: bool = False) -> Order:
         order.personal = Personal.model_validate(rows.get("customer", {"v": 1}))  # erased: there is nothing to write either
     order.relayed = Relayed.model_validate(rows.get("state#relayed", {}))
     order.loaded = {sk: _fields(record) for sk, record in _records(order)}
-    order.held_before, order.queued_before = order.held(), order.queued()
+    order.held_before, order.waiting_before, order.booked_before = order.held(), order.waiting(), order.booked()
     return order
 
 
@@ -106,8 +107,9 @@ def load_personal(order_id: str) -> Personal:
     return Personal.model_validate(row or {})
 
 
-def commit(order: Order, cause: Cause) -> None:
+def commit(order: Order, cause: Cause, also: Sequence[Write] = ()) -> None:
     """Write all that changed, conditionally, in one transaction with its timeline entry. Nothing changed: nothing is written.
+    `also`: what another record writes in the same transaction.
 
     Lost: another commit came first. StockShort: a stock condition failed. Taken: a claimed name is somebody else's.
     """
@@ -130,6 +132,7 @@ def commit(order: Order, cause: Cause) -> None:
     writes += _beside(order, stock, arrived, at, cause)
     if entry:
         writes.append(_entry(table, order.id, entry))
+    writes += also
     key = cause.key()
     if key:
         writes.append(Write(table, encode(key), "attribute_not_exists(pk)"))
@@ -151,8 +154,8 @@ def commit(order: Order, cause: Cause) -> None:
         if _fields(record) != order.loaded.get(sk):
             record.v += 1
             order.loaded[sk] = _fields(record)
-    order.facts, order.stock, order.claims = [], [], []
-    order.held_before, order.queued_before = order.held(), order.queued()
+    order.facts, order.stock, order.claims, order.news = [], [], [], []
+    order.held_before, order.waiting_before, order.booked_before = order.held(), order.waiting(), order.booked()
 
 
 def update(order_id: str, command: Callable[[Order], Any], cause: Cause, *, personal: bool = False) -> Order:
@@ -319,8 +322,24 @@ def _beside(order: Order, stock: list[StockChange], arrived: list[str], at: str,
     writes += reservations(order.id, order.held_before, order.held(), at)
     skus = {line.id: line.sku for line in order.placed.lines}
     in_line = f"{order.placed.priority}#{order.placed.placed_at}#{order.id}"
-    writes += queue_entries(skus, order.queued_before, order.queued(), in_line)
-    writes += [note(sku, at, name, cause.actor, [("stock.arrived", {"sku": sku})]) for sku in arrived]
+    before, after = order.waiting_before, order.waiting()
+    writes += bookings(order.booked_before, order.booked(), order.limits)
+    writes += queue_entries(skus, before, after, in_line)
+    news: dict[str, list[tuple[str, dict[str, Any]]]] = {sku: [("stock.arrived", {"sku": sku})] for sku in arrived}
+    for sku, type_, data in order.news:
+        news.setdefault(sku, []).append((type_, data))
+    for line_id, place in after.items():
+        if place.units > (before[line_id].units if line_id in before else 0):
+            # What arrived at the same moment has not seen this debt: somebody must look again.
+            about = {"sku": skus[line_id], "line_id": line_id, "order_id": order.id, "units": place.units, "class": order.placed.priority}
+            news.setdefault(skus[line_id], []).append(("backorder.queued", about))
+    granted = any(fact.type == "backorder.granted" for fact in order.facts)  # its worker sees to the others by itself
+    for line_id, place in before.items() if not granted else ():
+        left = place.units - (after[line_id].units if line_id in after else 0)
+        if left > 0:
+            about = {"sku": skus[line_id], "line_id": line_id, "order_id": order.id, "units": left}
+            news.setdefault(skus[line_id], []).append(("backorder.left", about))
+    writes += [note(sku, at, name, cause.actor, facts) for sku, facts in news.items()]
     return writes
 
 

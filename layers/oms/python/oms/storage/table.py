@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +24,8 @@ _RETRYABLE = {
 
 MOST_WRITES = 100
 """What DynamoDB takes in one transaction."""
+_MOST_READS = 100
+_ROUNDS = 5
 
 
 class Lost(Retryable):
@@ -125,6 +129,26 @@ def get(table: str, pk: str, sk: str, *, consistent: bool = True) -> dict[str, A
     answer = client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=consistent, ReturnConsumedCapacity="TOTAL")
     meter.add(answer.get("ConsumedCapacity"), write=False)
     return decode(answer["Item"]) if "Item" in answer else None
+
+
+def get_many(table: str, keys: Sequence[dict[str, Any]], *, consistent: bool = True) -> list[dict[str, Any]]:
+    """The items of these keys that exist, in no order. Lost when DynamoDB leaves some out again and again."""
+    found: list[dict[str, Any]] = []
+    left = [encode(key) for key in keys]
+    for _ in range(_ROUNDS + len(left) // _MOST_READS):
+        if not left:
+            return found
+        asked = {table: {"Keys": left[:_MOST_READS], "ConsistentRead": consistent}}
+        answer = client("dynamodb").batch_get_item(RequestItems=asked, ReturnConsumedCapacity="TOTAL")
+        meter.add(answer.get("ConsumedCapacity"), write=False)
+        found += [decode(item) for item in answer["Responses"].get(table, [])]
+        throttled = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+        left = throttled + left[_MOST_READS:]
+        if throttled:
+            time.sleep(random.uniform(0, 0.05))
+    if left:
+        raise Lost(f"DynamoDB did not answer for {len(left)} items")
+    return found
 
 
 def query(table: str, condition: str, values: dict[str, Any], **more: Any) -> Iterator[dict[str, Any]]:
