@@ -34,6 +34,31 @@ def put_stock(sku: str, location_id: str) -> Response[str]:
     return reply(200, view(stock), version=stock.v, replayed=replayed)
 
 
+@app.post("/v1/inventory/loads")
+def post_load() -> Response[str]:
+    """Load a file of counts and differences, or preview what it would change."""
+    load, again = loads.request_load(parsed(json_body(app), LoadRequest), asked(app))
+    return reply(202, load_view(load), version=load.v, replayed=again, location=f"/v1/inventory/loads/{load.id}")
+
+
+# Before the route of a place, which it would match too: the first that matches is taken.
+@app.get("/v1/inventory/loads/<load_id>")
+def get_load(load_id: str) -> Response[str]:
+    """How far a load is, what it did, what it refused."""
+    load = read_load(load_id)
+    return reply(200, load_view(load), version=load.v)
+
+
+@app.post("/v1/inventory/loads/<load_id>/<action>")
+def post_load_action(load_id: str, action: str) -> Response[str]:
+    """approve, cancel, revert."""
+    if action not in ("approve", "cancel", "revert"):
+        raise NotFound(f"a load knows no '{action}'; there are approve, cancel and revert")
+    parsed(json_body(app, required=False), NoBody)
+    load, again = loads.act(load_id, action, asked(app))
+    return reply(200, load_view(load), version=load.v, replayed=again)
+
+
 @app.get("/v1/inventory/<sku>/<location_id>")
 def get_stock(sku: str, location_id: str) -> Response[str]:
     """One SKU at one place."""
@@ -78,30 +103,6 @@ def post_preview() -> Response[str]:
     from oms.routing.preview import RoutingPreview  # noqa: PLC0415
 
     return reply(200, routing_preview(parsed(json_body(app), RoutingPreview)))
-
-
-@app.post("/v1/inventory/loads")
-def post_load() -> Response[str]:
-    """Load a file of counts and differences, or preview what it would change."""
-    load, again = loads.request_load(parsed(json_body(app), LoadRequest), asked(app))
-    return reply(202, load_view(load), version=load.v, replayed=again, location=f"/v1/inventory/loads/{load.id}")
-
-
-@app.get("/v1/inventory/loads/<load_id>")
-def get_load(load_id: str) -> Response[str]:
-    """How far a load is, what it did, what it refused."""
-    load = read_load(load_id)
-    return reply(200, load_view(load), version=load.v)
-
-
-@app.post("/v1/inventory/loads/<load_id>/<action>")
-def post_load_action(load_id: str, action: str) -> Response[str]:
-    """approve, cancel, revert."""
-    if action not in ("approve", "cancel", "revert"):
-        raise NotFound(f"a load knows no '{action}'; there are approve, cancel and revert")
-    parsed(json_body(app, required=False), NoBody)
-    load, again = loads.act(load_id, action, asked(app))
-    return reply(200, load_view(load), version=load.v, replayed=again)
 
 
 @app.get("/v1/inventory/changes")

@@ -75,13 +75,7 @@ def statements(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStateme
         yield _allow("sqs", "SendMessage", events.parked.queue_arn)
     if needs.unparks:
         yield _allow("sqs", "ReceiveMessage DeleteMessage GetQueueAttributes", events.parked.queue_arn)
-    if needs.loads:
-        # Without ListBucket S3 says "forbidden" of a file that is not there, which is all that a caller needs to know.
-        yield _allow("s3", "GetObject GetObjectVersion", resources.loads.arn_for_objects(f"{LOADS}*"))
-    if needs.loads == "work":
-        yield _allow("s3", "GetObject PutObject", resources.loads.arn_for_objects(f"{REPORTS}*"))
-    if needs.feed:
-        yield _allow("dynamodb", "DescribeStream GetShardIterator GetRecords", str(tables.inventory.table_stream_arn))
+    yield from _files(needs, resources)
     if needs.webhooks:
         # By name: Secrets Manager adds six random characters to the ARN of a secret.
         named = Stack.of(events).format_arn(
@@ -93,8 +87,19 @@ def statements(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStateme
         yield _allow("secretsmanager", "GetSecretValue", named)
 
 
+def _files(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStatement]:
+    """Files of stock, and the stream that the delta feed reads."""
+    if needs.loads:
+        # Without ListBucket S3 says "forbidden" of a file that is not there, which is all that a caller needs to know.
+        yield _allow("s3", "GetObject GetObjectVersion", resources.loads.arn_for_objects(f"{LOADS}*"))
+    if needs.loads == "work":
+        yield _allow("s3", "GetObject PutObject", resources.loads.arn_for_objects(f"{REPORTS}*"))
+    if needs.feed:
+        yield _allow("dynamodb", "DescribeStream GetShardIterator GetRecords", str(resources.tables.inventory.table_stream_arn))
+
+
 def _only(orders: dynamodb.Table, beginnings: list[str]) -> iam.PolicyStatement:
-    """Items of the orders table whose partition key begins so (idempotency keys, records that are no orders); the others are out of reach."""
+    """Items of the orders table whose partition key begins so: idempotency keys, records that are no orders. Others are out of reach."""
     records = "" if beginnings == ["key#"] else " Query UpdateItem"
     statement = _allow("dynamodb", f"GetItem PutItem{records}", orders.table_arn)
     statement.add_condition("ForAllValues:StringLike", {"dynamodb:LeadingKeys": [f"{beginning}*" for beginning in beginnings]})

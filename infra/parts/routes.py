@@ -75,10 +75,10 @@ ROUTES = (
     *_routes(
         "inventory_api",
         "orders.read",
+        "GET /v1/inventory/loads/{id}",  # before the next one, which it would match too: the more specific route wins
         "GET /v1/inventory/{sku}/{location_id}",
         "GET /v1/inventory/{sku}/{location_id}/movements",
         "POST /v1/inventory/availability",
-        "GET /v1/inventory/loads/{id}",
         "GET /v1/inventory/changes",
         "GET /v1/reservations/{id}",
         "GET /v1/backorders",

@@ -16,9 +16,9 @@ class Tables(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, removal: RemovalPolicy) -> None:
         super().__init__(scope, construct_id)
         self._removal = removal
-        # Relay and stockkeeper read timeline entries from the stream of orders; the delta feed reads that of inventory. Orders forgets keys and leases by `ttl`.
+        # Relay and stockkeeper read timeline entries from its stream. It forgets keys and leases by `ttl`.
         self.orders = self._table("oms-orders", stream=dynamodb.StreamViewType.NEW_IMAGE, ttl="ttl")
-        # Only old capacity windows are forgotten there.
+        # Its stream is read by the delta feed. Only old capacity windows are forgotten there.
         self.inventory = self._table("oms-inventory", stream=dynamodb.StreamViewType.KEYS_ONLY, ttl="forget_at")
         self.settings = self._table("oms-settings")
         # Sparse: only items that carry `list` are in it. Keys only: lists read the records themselves, which are current.

@@ -149,8 +149,15 @@ def sell(count: int, *, stock: int = STOCK, buyers: int = BUYERS, threads: int =
     took = time.monotonic() - began
     clients.client("dynamodb").meta.events.unregister(name, unique_id="tally")
     _lawful(sku, stock, answers.count("sold"))
-    counts = [answers.count(kind) for kind in ("sold", "out-of-stock", "gave up")]
-    return Sold(count, *counts, tally["TransactionConflict"], tally["ConditionalCheckFailed"], answers.count("sold") / took)
+    return Sold(
+        shards=count,
+        sold=answers.count("sold"),
+        refused=answers.count("out-of-stock"),
+        gave_up=answers.count("gave up"),
+        conflicts=tally["TransactionConflict"],
+        short=tally["ConditionalCheckFailed"],
+        per_second=answers.count("sold") / took,
+    )
 
 
 def report() -> None:

@@ -111,12 +111,12 @@ class _Shard:
 
 
 class _Buyer:
-    """One who wants to buy, when they came, and how often was tried for them."""
+    """One who wants to buy, when they came, how often was tried for them, and whether the last time failed because of what was read."""
 
-    __slots__ = ("attempts", "came")
+    __slots__ = ("attempts", "came", "stale")
 
     def __init__(self, came: float) -> None:
-        self.came, self.attempts = came, 0
+        self.came, self.attempts, self.stale = came, 0, False
 
 
 class Sale:
@@ -161,7 +161,7 @@ class Sale:
 
     def attempt(self, now: float, buyer: _Buyer) -> None:
         """Row 0 first: it says how many rows there are. What is read may be old: half the price, but not for one whom a sale overtook."""
-        if self.reads(now, 0, EVENTUAL if not buyer.attempts else 1.0):
+        if self.reads(now, 0, 1.0 if buyer.stale else EVENTUAL):
             row = self.shards[0].available
             self.later(now + self.limits.read_ms, self.peek, buyer, order(len(self.shards), self.chance.random), {}, row)
         else:
@@ -173,7 +173,7 @@ class Sale:
         if not asked:
             self.decide(now, buyer, take(self.quantity, known, tried))
             return
-        units = EVENTUAL if not buyer.attempts else 1.0
+        units = 1.0 if buyer.stale else EVENTUAL
         known |= {
             number: self.shards[number].available if number else row for number in asked if not number or self.reads(now, number, units)
         }
@@ -223,6 +223,7 @@ class Sale:
     def write(self, now: float, buyer: _Buyer, taken: dict[int, int]) -> None:
         """The first phase of the transaction: every item accepts it, or it is cancelled."""
         parts = [(self.shards[number], units) for number, units in taken.items()]
+        buyer.stale = False
         admitted = [shard.writes.use(now) for shard, _ in parts]  # every partition counts it, also beside one that refuses
         if not all(admitted):
             self.throttled += 1
@@ -230,6 +231,7 @@ class Sale:
             self.conflicts += 1
         elif any(shard.available < units for shard, units in parts):
             self.overtaken += 1
+            buyer.stale = True
         else:
             for shard, _ in parts:
                 shard.held = True

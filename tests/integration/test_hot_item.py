@@ -14,9 +14,13 @@ import moto.dynamodb
 import pytest
 from botocore.exceptions import ClientError
 
+from oms import clock
+from oms.flows import blocks
 from oms.flows import shards as flow
 from oms.inventory.stock import Stock
-from oms.storage import shards, table
+from oms.orders.order import StockChange
+from oms.storage import clients, shards, table
+from oms.storage.effects import row_effect
 from oms.storage.inventory import rows_of, stock_at, stock_of, stock_to_sell
 from oms.storage.table import Lost, get_many
 from tests.support.world import Call, Killed, World, order_body
@@ -315,8 +319,8 @@ def test_the_last_unit_is_sold_once_while_rows_come_and_go_and_transactions_conf
     def conflict(call: Call) -> None:
         if call.operation == "TransactWriteItems" and chance.random() < 0.33:
             reasons = [{"Code": "TransactionConflict"}, *[{"Code": "None"}] * (len(call.given["TransactItems"]) - 1)]
-            error = {"Code": "TransactionCanceledException", "Message": "Transaction cancelled"}
-            raise ClientError({"Error": error, "CancellationReasons": reasons}, call.operation)  # type: ignore[typeddict-unknown-key]
+            answer: Any = {"Error": {"Code": "TransactionCanceledException", "Message": "Cancelled"}, "CancellationReasons": reasons}
+            raise ClientError(answer, call.operation)
 
     def rearrange() -> None:
         for count in (3, 12, 1, 8):
@@ -332,6 +336,45 @@ def test_the_last_unit_is_sold_once_while_rows_come_and_go_and_transactions_conf
     assert sorted(answers) == [201] * 40 + [409] * 10
     lawful(hot, 40, 40)
     assert len(hot.gateway.moved("authorize")) == 40
+
+
+def test_units_are_not_brought_to_a_row_that_is_gone(hot: World) -> None:
+    """Whoever is about to bring them there has read the rows before they became fewer."""
+    before = place()
+    split(hot, 2)
+    hot.pump()
+    assert not shards.move(before, 5, 1)
+    lawful(hot, 40, 0)
+
+
+def test_a_row_that_sells_while_it_is_being_removed_is_read_again(hot: World) -> None:
+    split(hot, 7)
+    sale = row_effect(StockChange("A", "berlin", reserve=2, shard=7), "")
+    before = place()
+    with once(hot, lambda call: call.operation in BATCHES, lambda: table.write([sale])) as done:
+        assert not shards.retire(before)
+    assert done
+    lawful(hot, 40, 2)
+    assert shards.retire(place())
+    lawful(hot, 40, 2)
+
+
+def test_what_is_given_back_while_rows_become_fewer_is_taken(hot: World) -> None:
+    """It was sold from rows that are still there, and row 0 does not know of it."""
+    split(hot, 1)
+    order = order_body("W-DECLINED", quantities={"A": 30})
+    order["payments"][0]["token"] = "tok_decline"
+    assert hot.call("POST", "/v1/orders", order).status == 402
+    lawful(hot, 40, 0)
+
+
+def test_a_shelf_that_turns_out_empty_leaves_no_row_with_anything_to_sell(hot: World) -> None:
+    for number in range(6):
+        assert buy(hot, f"W-{number}") == 201
+    table.write([row_effect(StockChange("A", "berlin", block="rejected"), clock.stamp())])
+    blocks.blocked({"sku": "A", "location_id": "berlin", "effect": "zero", "cause": "rejected"}, seconds_left)
+    lawful(hot, 6, 6)
+    assert parts() == [0] * 8
 
 
 def test_a_sale_that_sees_the_old_number_reads_again(hot: World) -> None:
@@ -389,7 +432,7 @@ def test_a_sale_reads_no_more_rows_than_it_needs(hot: World) -> None:
 
 
 def test_keys_that_dynamodb_leaves_out_are_asked_for_again(hot: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, asked = table.client("dynamodb"), []
+    real, asked = clients.client("dynamodb"), list[int]()
 
     class Busy:
         def batch_get_item(self, *, RequestItems: Any, **more: Any) -> Any:  # noqa: N803

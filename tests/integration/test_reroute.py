@@ -1,4 +1,4 @@
-"""Work that leaves a location: by hand, by draining it, by a reason that says what its shelf is worth; and parcels that left all the same."""
+"""Work leaves a location: by hand, by draining it, by a reason that says what its shelf is worth; and parcels that left all the same."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from oms.flows import exceptions as exception_flow
 from oms.flows import payments as payment_flow
 from oms.flows import relay
 from oms.fulfillment import work
+from oms.fulfillment.reroute import DrainRequest, reroute
 from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
 from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount
 from oms.machines.executions import fulfillment_execution, order_execution, return_execution, started_by
@@ -35,8 +36,11 @@ from oms.orders.records import Entry, FulfillmentOrder, ProcessException, Wait
 from oms.payments.ledger import fold
 from oms.payments.news import PaymentNews, read_sandbox
 from oms.returns import returns
+from oms.routing.preview import RoutingPreview
+from oms.routing.rules import CostTable, RuleGroup
+from oms.routing.simulation_request import SimulationRequest
 from oms.service import exceptions, notes
-from oms.settings import ChannelSettings, LocationSettings, MethodSettings
+from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 from oms.storage import codec
 from oms.storage.environment import environment
 from oms.wire import Wire
@@ -59,6 +63,8 @@ BODIES: dict[str, type[Wire]] = {
     "fulfillment/reject": work.RejectRequest,
     "fulfillment/reject_one_line": work.RejectRequest,
     "fulfillment/collect": work.CollectRequest,
+    "fulfillment/reroute": work.RerouteRequest,
+    "fulfillment/drain": DrainRequest,
     "returns/reject": returns.ReasonRequest,
     "exceptions/retry": exceptions.CloseRequest,
     "exceptions/abandon": exceptions.CloseRequest,
@@ -68,6 +74,13 @@ BODIES: dict[str, type[Wire]] = {
     "settings/location": LocationSettings,
     "settings/channel": ChannelSettings,
     "settings/method": MethodSettings,
+    "settings/reason": ReasonSettings,
+    "settings/store_with_capacity": LocationSettings,
+    "settings/channel_that_cancels": ChannelSettings,
+    "settings/rule_group": RuleGroup,
+    "settings/cost_table": CostTable,
+    "simulation/preview": RoutingPreview,
+    "simulation/simulation": SimulationRequest,
     "inventory/count": StockCount,
     "inventory/shards": ShardCount,
     "inventory/batch": StockBatch,
@@ -132,6 +145,7 @@ WORKED = {
     "reject": ("rejected", 0, 3),
     "reject_one_line": ("released", 0, 1),
     "collect": ("delivered", 1, 0),
+    "reroute": ("rejected", 0, 3),
 }
 # News of a payment of which 37.40 have been captured: whether it is news, then captured, refunded, failed, charged back.
 NEWS = {
@@ -143,7 +157,8 @@ NEWS = {
 }
 STEPS = [name for name in FILES if name.startswith("steps/")]
 PARCELS = ["in_transit", "delivered", "in_transit_late", "return_to_sender"]
-OTHERS = ["carriers/unknown_type", "payments/unknown_type", "http/post_order", "stream/timeline_insert"]
+FILES_OF_SIMULATIONS = ["simulation/locations", "simulation/stock"]  # tests/unit/simulation plays them
+OTHERS = [*FILES_OF_SIMULATIONS, "carriers/unknown_type", "payments/unknown_type", "http/post_order", "stream/timeline_insert"]
 
 
 def event(name: str) -> Any:
@@ -190,6 +205,8 @@ def do(world: World, order: Order, fo: FulfillmentOrder, name: str) -> None:
         work.ship(order, fo, request, {key: made for number in numbers for key, made in claim(number).items()})
     elif isinstance(request, work.RejectRequest):
         work.reject(order, fo, request)
+    elif isinstance(request, work.RerouteRequest):
+        reroute(order, fo, world.rows, world.settings, to=request.location_id, reason=request.reason)
     else:
         work.collect(order, fo, request)
     world.commit(order)
@@ -200,7 +217,9 @@ def test_every_file_is_used() -> None:
     used |= {f"carriers/{name}" for name in PARCELS} | {f"payments/{name}" for name in NEWS}
     assert used == set(FILES)
     played = {f"orders/{name}" for name in PLACED} | {f"fulfillment/{name}" for name in WORKED}
-    assert played | {"fulfillment/ship_too_much"} == {name for name in FILES if name.startswith(("orders/", "fulfillment/"))} - {*REFUSED}
+    assert played | {"fulfillment/ship_too_much", "fulfillment/drain"} == {
+        name for name in FILES if name.startswith(("orders/", "fulfillment/"))
+    } - {*REFUSED}
 
 
 @pytest.mark.parametrize("name", [name for name in BODIES if name != "orders/invalid_many_faults"])

@@ -11,6 +11,7 @@ COMMANDS = {
     "demo": "play the life of one order and exit",
     "replay": "place, ship and capture the invoices of a CSV file",
     "check": "check that stock adds up, and repair what does not",
+    "simulate": "run a routing rule group over past orders or a CSV file of invoices; no stock is touched",
     "token": "print an access token for the API",
     "logs": "show what the functions log",
     "open": "show an order, its timeline and its executions",

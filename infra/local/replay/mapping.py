@@ -89,6 +89,15 @@ def sale_of(rows: Sequence[Row], *, prefix: str = "", merge: bool = True) -> Sal
     return Sale(rows[0].invoice, _body(rows, draft, prefix, merge), draft.total, draft.left)
 
 
+def goods_of(rows: Sequence[Row]) -> Counter[str]:
+    """Units per SKU of one invoice's goods, however many there are; empty if it is no sale."""
+    units: Counter[str] = Counter()
+    for row in () if _not_a_sale(rows) else rows:
+        if _is_goods(row) and row.quantity > 0:
+            units[_sku(row)] += row.quantity
+    return units
+
+
 def _not_a_sale(rows: Sequence[Row]) -> str:
     first = rows[0]
     if first.invoice[:1].upper() == "C":
@@ -110,6 +119,10 @@ def _not_a_sale(rows: Sequence[Row]) -> str:
 def _is_goods(row: Row) -> bool:
     code = row.code.upper()
     return not (code in _POSTAGE or code in _DISCOUNT or code in _EXTRA or code in _NOT_THE_CUSTOMERS)
+
+
+def _sku(row: Row) -> str:
+    return re.sub(r"[\s#/]+", "-", row.code)
 
 
 class _Draft:
@@ -206,7 +219,7 @@ def _lines(goods: Sequence[tuple[Row, int]], merge: bool) -> list[dict[str, Any]
             (row.code, price) if merge else number,
             {
                 "id": str(len(lines) + 1),
-                "sku": re.sub(r"[\s#/]+", "-", row.code),
+                "sku": _sku(row),
                 "name": row.description,
                 "quantity": 0,
                 "unit_price": price,

@@ -49,12 +49,12 @@ def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) ->
     wanted: dict[str, int] = {}
     for line in request.lines:
         wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
-    skus, swept = set(wanted), False
+    skus, swept, stale = set(wanted), False, False
     for attempt in range(_ATTEMPTS):
         last = attempt == _ATTEMPTS - 1
         try:
             # What is read first may be old, and of a hot item it is a part: good enough to sell from, not to refuse or to let wait.
-            stock = stock_of(skus) if swept or last else stock_to_sell(wanted, consistent=attempt > 0)
+            stock = stock_of(skus) if swept or last else stock_to_sell(wanted, consistent=stale)
             brought = _brought(request)
             now, picture = stamp(), settings()
             room = capacity_left(picture, stock, now)
@@ -76,9 +76,10 @@ def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) ->
                 expire_due(skus)
                 swept = True
             continue
-        except (StockShort, Lost):
+        except (StockShort, Lost) as error:
             if last:
                 raise
+            stale = isinstance(error, StockShort)
             time.sleep(random.uniform(0, 0.02 * 2**attempt))
             continue
         return Placed(order, 202) if later_on else _finish(order, actor)

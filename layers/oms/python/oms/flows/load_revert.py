@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import random
 import time
+from collections import defaultdict
 from typing import Any
 
 from oms.errors import Conflict
 from oms.flows.idempotency import Request
+from oms.flows.load_stretch import Place, in_threads
 from oms.inventory.counts import COUNT, Movement
-from oms.inventory.loads import Load, Outcome
+from oms.inventory.load_outcomes import Outcome, refusal
+from oms.inventory.loads import Load
 from oms.inventory.stock import Stock
+from oms.storage import loads as stored
 from oms.storage.inventory import stock_at, write_count
 from oms.storage.orders import claim_of
 from oms.storage.table import Lost
@@ -22,6 +26,21 @@ from oms.storage.table import Lost
 _ATTEMPTS = 12
 _LONGEST_PAUSE = 0.5
 _CLIENT = "inventory-load"
+
+
+def revert_stretch(load: Load) -> None:
+    """Undo the records of the next stretch, the last one first, and move the load backward. Gone if its log is kept no more."""
+    rows = [Outcome.model_validate(row) for row in reversed(stored.log(load, "applied", load.part))]
+    groups: dict[Place, list[Outcome]] = defaultdict(list)
+    for row in rows:
+        if row.changes:
+            groups[row.sku, row.location_id].append(row)
+    done = in_threads(lambda group: [put_back(load, row) for row in group], list(groups.values()))
+    for outcome in done:
+        load.reverted.add(outcome)
+    stored.put_log(load, "refused-revert", load.part, [refusal(outcome) for outcome in done if outcome.status == "refused"])
+    stored.put_log(load, "reverted", load.part, (o.model_dump(exclude_defaults=True) for o in done if o.status == "applied"))
+    load.part -= 1
 
 
 def put_back(load: Load, done: Outcome) -> Outcome:

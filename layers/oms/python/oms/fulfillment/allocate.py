@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from oms.clock import later
 from oms.fulfillment.attempts import conclude_attempts
 from oms.fulfillment.capacity import Ahead, book, is_full
-from oms.fulfillment.unfillable import give_up_open
+from oms.fulfillment.unfillable import give_up_group
 from oms.inventory.backorders import wait_in_line
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
@@ -44,14 +44,19 @@ def allocate(
         return early
     if order.open_holds("allocate"):
         return "wait_for_release"
+    gives_up = order.summary.gives_up or settings.channel(order.placed.channel).on_unfillable == "cancel_and_refund"
+    given_up, order.summary.gives_up = 0, False
     for group in order.placed.delivery_groups:
         lines = order.lines_of(group)
         if any(open_units(state) for _, state in lines) and not order.waits_for_all(group):
             _allocate_group(order, group, lines, stock, settings, left, ahead)
+            units = give_up_group(order, group, settings) if gives_up else 0
+            given_up += units
+            if units and any(open_units(state) for _, state in lines):
+                _allocate_group(order, group, lines, stock, settings, left, ahead)  # what had to wait for them goes without them
     created = [fo for fo in order.fulfillment_orders.values() if not fo.v]
     if created:
         order.record("order.allocated", fulfillment_orders=[fo.id for fo in created])
-    given_up = settings.channel(order.placed.channel).on_unfillable == "cancel_and_refund" and give_up_open(order)
     next_ = _what_next(order)
     result = "cancelled" if given_up else {"unfillable": "unfillable", "wait_for_stock": "backordered"}.get(next_, "allocated")
     if conclude_attempts(order, result, [fo.location_id for fo in created], visit or order.now):

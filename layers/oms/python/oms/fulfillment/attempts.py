@@ -11,9 +11,9 @@ KEPT = 20
 _LONGEST = 200
 
 
-def note_attempt(order: Order, cause: str, *, at: str = "", result: str = "", places: Iterable[str] = ()) -> None:
+def note_attempt(order: Order, cause: str, *, result: str = "", places: Iterable[str] = (), visit: str = "") -> None:
     """Units have to be routed again; what comes of it is filled in by who does it."""
-    attempt = Attempt(at=at or order.now, cause=cause[:_LONGEST], result=result, places=sorted(set(places)))
+    attempt = Attempt(at=order.now, cause=cause[:_LONGEST], result=result, places=sorted(set(places)), visit=visit)
     order.summary.attempts = [*order.summary.attempts, attempt][-KEPT:]
 
 
@@ -24,8 +24,8 @@ def conclude_attempts(order: Order, result: str, places: Iterable[str], visit: s
     """
     pending = [attempt for attempt in order.summary.attempts if not attempt.result]
     for attempt in pending:
-        attempt.result, attempt.places = result, sorted(set(places))
-    if pending or result != "unfillable" or any(attempt.at == visit for attempt in order.summary.attempts):
+        attempt.result, attempt.places, attempt.visit = result, sorted(set(places)), visit
+    if pending or result != "unfillable" or any(attempt.visit == visit for attempt in order.summary.attempts):
         return bool(pending)
-    note_attempt(order, "no location can serve all of it", at=visit, result=result, places=places)
+    note_attempt(order, "no location can serve all of it", result=result, places=places, visit=visit)
     return True

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
+from oms.orders.records import LineState, PlacedGroup
+from oms.routing.sourcing import may_serve
+from oms.settings import Settings
 
 NO_PLACE = "no location can serve it"
 
@@ -31,29 +34,34 @@ def give_up(order: Order, line_id: str, units: int, reason: str) -> int:
     return cancelled
 
 
-def give_up_open(order: Order, reason: str = NO_PLACE) -> int:
-    """Give up every unit that Allocate could not hand out, and what was reserved for it at places that may no longer send it.
-
-    Groups that ship complete and still wait for stock are left alone. Returns how many units.
-    """
+def give_up_group(order: Order, group: PlacedGroup, settings: Settings, reason: str = NO_PLACE) -> int:
+    """Give up every unit of a delivery group that has no place, and what is reserved for it at places that may no longer send it. Returns
+    how many units; none of a group that ships complete while it still waits for stock."""
     count = 0
-    for group in order.placed.delivery_groups:
-        for line, state in order.lines_of(group) if not order.waits_for_all(group) else ():
-            order.stock += [StockChange(line.sku, place, reserve=-units) for place, units in state.pins.items()]
-            state.pins = {}
-            left = open_units(state)
-            count += give_up(order, line.id, left, reason) if left else 0
+    for line, state in order.lines_of(group) if not order.waits_for_all(group) else ():
+        open_to = {place.id for place in may_serve(order, line, settings)}
+        for place in [place for place in state.pins if place not in open_to]:
+            order.stock.append(StockChange(line.sku, place, reserve=-state.pins.pop(place)))
+        left = open_units(state) - reserved(state)
+        count += give_up(order, line.id, left, reason) if left else 0
     return count
 
 
 def why_unfillable(order: Order) -> str:
     """Which units have no place, and who has been asked for them; empty if all have one."""
-    rows = []
-    for group in order.placed.delivery_groups:
-        for line, state in order.lines_of(group) if not order.waits_for_all(group) else ():
-            left = open_units(state)
-            if left > 0:
-                tried = f", refused by {', '.join(state.excluded)}" if state.excluded else ""
-                closed = f", reserved at {', '.join(state.pins)}, which may not send it now" if state.pins else ""
-                rows.append(f"{left} of {line.sku} (line {line.id}{tried}{closed})")
+    lines = [row for group in order.placed.delivery_groups if not order.waits_for_all(group) for row in order.lines_of(group)]
+    rows = [
+        f"{open_units(state) - reserved(state)} of {line.sku} (line {line.id}{_tried(state)})"
+        for line, state in lines
+        if open_units(state) > reserved(state)
+    ]
+    rows = rows or [
+        f"{reserved(state)} of {line.sku} (line {line.id}{_tried(state)}, reserved at {', '.join(state.pins)}, which may not send it now)"
+        for line, state in lines
+        if state.pins
+    ]
     return f"{NO_PLACE}: {'; '.join(rows)}" if rows else ""
+
+
+def _tried(state: LineState) -> str:
+    return f", refused by {', '.join(state.excluded)}" if state.excluded else ""

@@ -37,7 +37,8 @@ class Line:
 def cut(block: bytes, last: bool, most: int) -> tuple[list[bytes], int]:
     """The first lines of a block of the file, at most `most`, without their ends, and the bytes they take. Of a block that is not the
     `last` one the rest after the last line end belongs to the next block. Invalid for a line that does not fit into a block."""
-    lines, at = [], 0
+    lines: list[bytes] = []
+    at = 0
     while len(lines) < most and at < len(block):
         end = block.find(b"\n", at)
         if end < 0 and not last:
@@ -46,9 +47,7 @@ def cut(block: bytes, last: bool, most: int) -> tuple[list[bytes], int]:
         lines.append(block[at:end].rstrip(b"\r\n"))
         at = end
     if block and not at:
-        raise Invalid(
-            f"there is a line of more than {LONGEST_LINE} bytes; send one record a line, as JSON Lines or CSV", kind="broken-file"
-        )
+        raise Invalid(f"a line has more than {LONGEST_LINE} bytes; send one record a line, as JSON Lines or CSV", kind="broken-file")
     return lines, at
 
 

@@ -13,14 +13,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, Strict, StringConstraints
 
 from oms.errors import Conflict
+from oms.inventory.load_outcomes import Tally
 from oms.stored import Stored
 from oms.wire import Wire
 
-FIRST_REFUSALS = 20
-"""Refusals that a load shows itself; all of them are in its report."""
 Phase = Literal["check", "apply", "revert"]
 ENDED = ("done", "done_with_refusals", "cancelled", "failed")
-_REASON = 300
 
 
 class LoadRequest(Wire):
@@ -29,70 +27,6 @@ class LoadRequest(Wire):
     source: Annotated[str, StringConstraints(max_length=1200, pattern=r"^s3://[^/\s]+/\S+$")]
     preview: bool = False
     max_change_percent: Annotated[int, Strict(), Field(ge=0, le=1_000_000)] | None = None
-
-
-class Outcome(Stored):
-    """What became of one record. `delta`: by how much on_hand changed; `safety`: safety stock before and after, if it was given;
-    `short`: reserved units that are missing now. `reason`: why it was refused."""
-
-    number: int
-    record_id: str = ""
-    status: Literal["applied", "repeated", "refused"]
-    sku: str = ""
-    location_id: str = ""
-    at: str = ""
-    counted: int | None = None
-    before: int = 0
-    delta: int = 0
-    safety: list[int] = []
-    short: int = 0
-    reason: str = ""
-
-    @property
-    def changes(self) -> bool:
-        """Whether anything is different now."""
-        return self.status == "applied" and (self.delta != 0 or len(set(self.safety)) > 1)
-
-
-class Tally(Stored):
-    """Records of a file by what became of them; the units on hand of those applied, before and after; the first refusals."""
-
-    records: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    repeated: int = 0
-    refused: int = 0
-    units_before: int = 0
-    units_after: int = 0
-    units_changed: int = 0
-    short: int = 0
-    refusals: list[dict[str, Any]] = []
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one more."""
-        self.records += 1
-        if outcome.status == "refused":
-            self.refused += 1
-            if len(self.refusals) < FIRST_REFUSALS:
-                self.refusals = [*self.refusals, refusal(outcome)]
-        elif outcome.status == "repeated":
-            self.repeated += 1
-        else:
-            self.changed += outcome.changes
-            self.unchanged += not outcome.changes
-            self.units_before += outcome.before
-            self.units_after += outcome.before + outcome.delta
-            self.units_changed += abs(outcome.delta)
-            self.short += outcome.short > 0
-
-    def exceeds(self, percent: int) -> bool:
-        """Whether more units change, up or down, than `percent` of what is there."""
-        return 100 * self.units_changed > percent * max(1, self.units_before)
-
-    @property
-    def change_percent(self) -> int:
-        """Units changed, up or down, per 100 units before, rounded up."""
-        return -(-100 * self.units_changed // max(1, self.units_before))
 
 
 class Load(Stored):
@@ -125,6 +59,7 @@ class Load(Stored):
     stopping: bool = False
     reason: str = ""
     report: str = ""
+    revert_report: str = ""
     v: int = 0
 
     @property
@@ -181,16 +116,16 @@ def load_id_of(source: str, version: str) -> str:
     return "load_" + sha256(f"{source}\n{version}".encode()).hexdigest()[:20]
 
 
-def refusal(outcome: Outcome) -> dict[str, Any]:
-    """A refused record as the report shows it."""
-    return {"number": outcome.number, "record_id": outcome.record_id, "reason": outcome.reason[:_REASON]}
-
-
 def view(load: Load) -> dict[str, Any]:
     """A load as the API shows it: its figures are those of what it did, or before that of what it would do."""
     tally = load.applied if load.phase != "check" and load.status != "parked" else load.checked
     figures = tally.model_dump(exclude={"refusals"}) | {"change_percent": tally.change_percent, "refusals": tally.refusals}
-    undone = {"records": load.reverted.changed, "refused": load.reverted.refused, "refusals": load.reverted.refusals}
+    undone = {
+        "records": load.reverted.changed,
+        "refused": load.reverted.refused,
+        "refusals": load.reverted.refusals,
+        "report": load.revert_report or None,
+    }
     return {
         "id": load.id,
         "status": load.status,

@@ -207,7 +207,7 @@ class Attempt(Stored):
 class Summary(Record):
     """The one mutable head of the order. `version` is the ETag, `sequence` the last event's number, `counters` number derived ids.
 
-    `attempts`: the last routings after the first.
+    `attempts`: the last routings after the first. `gives_up`: a person has decided that what no location can serve is cancelled.
     """
 
     version: int = 0
@@ -221,6 +221,7 @@ class Summary(Record):
     holds: list[Hold] = []
     notes: list[Note] = []
     attempts: list[Attempt] = []
+    gives_up: bool = False
     counters: dict[str, int] = {}
     placed_at: str = ""
     updated_at: str = ""

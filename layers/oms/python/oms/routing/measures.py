@@ -3,7 +3,7 @@
 An order is split if one of its delivery groups goes out in more than one parcel; splits are parcels beyond the first of each group.
 Distance and cost are those of parcels that are sent; where nobody knows them, the parcels are counted instead. An order is late if what
 could be served arrives after it was wanted or promised, by the processing hours of its slowest location and the longest transit of its
-method; begun hours count. Averages are rounded to the nearest whole number, per parcel sent (km) or per order (cost, hours).
+method; begun hours count. Averages are rounded to the nearest whole number: per parcel sent (km), per order (cost), per late order (hours).
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Measures:
             "parcels_of_unknown_cost": self.cost_unknown,
             "late_orders": self.late_orders,
             "hours_late": self.hours_late,
-            "average_hours_late": average(self.hours_late, self.orders),
+            "average_hours_late": average(self.hours_late, self.late_orders),
             "parcels_beyond_capacity": self.beyond_capacity,
             "proven_percent": average(100 * self.proven, self.deliveries),
             "milliseconds": self.nanoseconds // 1_000_000,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zlib import crc32
 
 from oms.errors import Conflict, Fault, NotFound, invalid
-from oms.fulfillment.unfillable import give_up_open, why_unfillable
+from oms.fulfillment.unfillable import why_unfillable
 from oms.fulfillment.work import arrive
 from oms.orders.order import Order
 from oms.orders.records import ProcessException
@@ -89,7 +89,7 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
     if action == "mark_delivered":
         arrive(order, [parcel for parcel in order.shipments_of(problem.subject) if not parcel.delivered_at], order.now)
     if action == "cancel_and_refund":
-        give_up_open(order)
+        order.summary.gives_up = True  # Allocate, where it goes on, looks a last time
 
 
 def abandon(order: Order, problem: ProcessException, note: str | None) -> None:

@@ -181,7 +181,7 @@ def repair_owner(findings: list[Finding], cause: Cause, reason: str) -> None:
 
 def cursor() -> str:
     """Where the last audit ended; empty if it was over."""
-    return str((get(environment().inventory_table, **_CURSOR) or {}).get("after", ""))
+    return str((get(environment().inventory_table, _CURSOR["pk"], _CURSOR["sk"]) or {}).get("after", ""))
 
 
 def keep_cursor(after: str) -> None:

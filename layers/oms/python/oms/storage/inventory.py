@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from oms.storage.environment import environment
 from oms.storage.shards import first_row, gather, peek, read_rows, stock_row, whole
 from oms.storage.table import Cancelled, Lost, Write, query, write
 
+_NOTES_KEPT = 30 * 24 * 3600  # seconds: longer than a parked one can be replayed
 _MOVEMENT = 1  # where write_count has the movement among its writes
 Place = tuple[str, str]
 """SKU and location."""
@@ -198,15 +200,17 @@ def write_off(stock: Stock, rows: dict[int, Stock], move: Movement) -> None:
     """Take everything that is not reserved off the shelf and open it for sale again, in one transaction. `rows`: all rows of the place,
     which change meanwhile: Lost."""
     writes = [movement(move)] if move.delta else []
-    for number, row in sorted(rows.items()):
-        gone = row.on_hand - row.reserved if move.delta else 0
-        if gone or number == 0:
-            values = {":gone": -gone, ":one": 1, ":v": row.v} | ({":why": stock.blocked} if number == 0 else {})
-            expression = "REMOVE blocked, blocked_at " if number == 0 else ""
-            expression += "ADD on_hand :gone, spare :gone, available :gone, moves :one, v :one"
+    # Goods are written off on row 0, as they are counted there; no other row of a hot item may have anything left to sell.
+    others = {number: row.spare for number, row in rows.items() if number and move.delta}
+    values = {":gone": move.delta, ":free": move.delta + sum(others.values()), ":one": 1, ":v": rows[0].v, ":why": stock.blocked}
+    expression = "REMOVE blocked, blocked_at ADD on_hand :gone, spare :free, available :free, moves :one, v :one"
+    key = encode(row_key(stock.sku, stock.location_id))
+    writes.append(Write(environment().inventory_table, key, "v = :v AND blocked = :why", encode(values), expression))
+    for number, units in sorted(others.items()):
+        if units:
+            values = {":free": -units, ":one": 1, ":v": rows[number].v}
             key = encode(row_key(stock.sku, stock.location_id, number))
-            condition = "v = :v AND blocked = :why" if number == 0 else "v = :v"
-            writes.append(Write(environment().inventory_table, key, condition, encode(values), expression))
+            writes.append(Write(environment().inventory_table, key, "v = :v", encode(values), "ADD spare :free, available :free, v :one"))
     try:
         write(writes)
     except Cancelled as error:
@@ -223,7 +227,7 @@ def record_note(record_id: str, at: str, cause: str, actor: str, facts: Sequence
     entry = Entry.model_validate(
         {"sequence": 1, "at": at, "actor": actor, "cause": cause, "facts": [{"type": t, "data": d} for t, d in facts]}
     )
-    item = {"pk": record_id, "sk": f"timeline#{at}#{cause}", **entry.model_dump()}
+    item = {"pk": record_id, "sk": f"timeline#{at}#{cause}", "ttl": int(time.time()) + _NOTES_KEPT, **entry.model_dump()}
     return Write(environment().orders_table, encode(item))
 
 
