@@ -223,7 +223,7 @@ def _answer_schemas() -> dict[str, Any]:
         "totals": ref("Totals"),
         "placed_totals": ref("Totals"),
         "payment": {"type": "object", "additionalProperties": number},
-        **dict.fromkeys(("lines", "delivery_groups", "payments", "shipments", "executions"), listed),
+        **dict.fromkeys(("lines", "delivery_groups", "payments", "shipments", "attempts", "executions"), listed),
         "fulfillment_orders": ref("FulfillmentOrder", many=True),
         "invoices": ref("Invoice", many=True),
         "credit_memos": ref("CreditMemo", many=True),

@@ -210,7 +210,7 @@ class TestOnce:
             if call.operation not in ("TransactWriteItems", "PutItem", "PutObject") or world.wire.work.__dict__.get("name", "")[:5] == "inven":
                 return
             made = sum(1 for each in world.wire.made if each.operation == call.operation)
-            if len(deaths) < 40 and (call.operation, made) not in deaths:
+            if len(deaths) < 18 and (call.operation, made) not in deaths:
                 deaths.append((call.operation, made))
                 raise Killed
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from infra.local.client import Api
+from infra.local.commands import simulate as command
+from infra.local.stack import Stack
 from tests.support.world import Context, World, order_body
 
 PREVIEW, SIMULATIONS = "/v1/routing/preview", "/v1/routing/simulations"
@@ -125,6 +132,28 @@ def test_a_simulation_stops_in_time(world: World, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: 5_000)
     answer = simulated(world)
     assert (answer["orders"], answer["left_out"]) == (0, 1)
+
+
+def test_the_command_asks_the_stack_about_its_past_orders(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    class Asked(Api):
+        def post(self, path: str, body: Any = None, *, key: str | None = None) -> Any:
+            return world.done("POST", path, body)
+
+    monkeypatch.setattr(Stack, "running", lambda _: SimpleNamespace(api=lambda: Asked("http://localhost")))
+    rules = tmp_path / "rules.json"
+    rules.write_text(json.dumps(NOT_BERLIN))
+    for number, day in (("W-1", "2026-11-01"), ("W-2", "2026-11-02")):
+        world.place(order_body(number, quantities={"A": 1}, placed_at=f"{day}T12:00:00Z"))
+    parser = ArgumentParser()
+    command.arguments(parser)
+    capsys.readouterr()
+    assert command.run(parser.parse_args([str(rules), "--from", "2026-11-01", "--to", "2026-11-02", "--limit", "1"])) == 0
+    text = "\n".join(line for line in capsys.readouterr().out.splitlines() if not line.startswith("{"))
+    assert "1 orders would have gone elsewhere" in text
+    assert "berlin 1 -> lyon 1" in text
+    assert "--to 2026-11-02T12:00:00.000Z" in text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from oms.fulfillment.work import RejectRequest, reject
 from oms.orders.quantities import broken_laws
 from oms.orders.records import LineState
 from oms.payments.releases import to_release
-from oms.settings import ChannelSettings, RuleGroup
+from oms.routing.rules import RuleGroup
+from oms.settings import ChannelSettings
 from tests.support.orders import a_group, a_line, an_order
 from tests.unit.memory import World
 

@@ -44,12 +44,15 @@ class Sender:
         return f"{self.load_id}/{record.record_id}" if self.load_id else record.record_id
 
     def time_of(self, record: StockRecord, stock: Stock) -> str:
-        """As of when a record is. Without a time of its own it is as of the moment at which it was asked for, and a difference comes
-        after what was counted: a file may count and then add. Invalid for a time to come."""
+        """As of when a record is. Without a time of its own it is as of the moment at which it was asked for, but after what the same
+        file said of the place before: it may count and add and count again. Invalid for a time to come."""
         at = moment(record.effective_at or self.asked_at or None)
-        if record.effective_at or record.delta is None or at > stock.effective_at:
+        if record.effective_at or at > stock.effective_at:
             return at
-        return later(stock.effective_at, seconds=0.001)
+        if record.delta is not None:
+            return later(stock.effective_at, seconds=0.001)
+        said = movements(stock.sku, stock.location_id, after=at)
+        return max([at, *(move.at for move in said if self.load_id and move.cause.startswith(f"{self.load_id}/"))])
 
 
 BATCH = Sender()
