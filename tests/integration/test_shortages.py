@@ -80,6 +80,22 @@ def test_it_is_decided_by_what_it_offers(short: tuple[World, list[str]], path: s
     assert len(open_exceptions(world)) == (0 if status == 200 else 1)
 
 
+def test_resolved_by_reroute_the_named_orders_go_elsewhere(short: tuple[World, list[str]]) -> None:
+    world, orders = short
+    for order_id in orders:
+        assert world.step("allocate", "Allocate", order_id) == {"next": "allocated"}
+    [problem] = open_exceptions(world)
+    world.done("POST", f"/v1/exceptions/{problem['id']}/resolve", {"action": "reroute"})
+    world.pump()
+    places = {order_id: [(fo["location_id"], fo["status"]) for fo in world.order(order_id)["fulfillment_orders"]] for order_id in orders}
+    assert places == {
+        orders[0]: [("berlin", "released")],
+        orders[1]: [("berlin", "rejected"), ("lyon", "released")],
+        orders[2]: [("berlin", "rejected"), ("lyon", "released")],
+    }
+    assert (world.figures("A"), world.figures("A", "lyon")) == ((5, 3), (10, 7))
+
+
 def test_a_count_as_of_a_past_moment_does_not_bring_back_what_was_shipped_since(world: World) -> None:
     order = world.allocated(order_body(quantities={"A": 3}))
     counted_at = clock.stamp()

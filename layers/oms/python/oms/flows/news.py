@@ -21,21 +21,30 @@ from oms.storage.environment import environment
 SecondsLeft = Callable[[], float]
 Action = Callable[[Mapping[str, Any], SecondsLeft], None]
 ACTIONS: dict[str, Action] = {
-    "stock.short": note_short,
     "stock.arrived": backorders.arrived,
     "stock.expected": backorders.arrived,
     "backorder.queued": backorders.queued,
     "backorder.left": backorders.arrived,
+    "stock.short": note_short,
+    "stock.blocked": blocks.blocked,
+    "exception.resolved": reroute.reroute_short,
+    "location.drain": reroute.continue_drain,
+    "shards.changed": shards.changed,
+    "shards.uneven": shards.changed,
+    "load.requested": load_run.run,
+    "load.continued": load_run.run,
+    "load.approved": load_run.run,
+    "load.reverting": load_run.run,
+    "load.short": load_run.report_short,
 }
 """What a fact calls for, by its type; the others are only published."""
-SWEEPS: dict[str, Callable[[SecondsLeft], int]] = {"reservations": sweep_reservations, "backorders": backorders.sweep}
+SWEEPS: dict[str, Callable[[SecondsLeft], int]] = {
+    "reservations": sweep_reservations,
+    "backorders": backorders.sweep,
+    "shards": shards.sweep,
+    "loads": load_run.sweep,
+}
 """What the clock calls for: name to a function that does what is due and returns how much that was."""
-ACTIONS |= {"shards.changed": shards.changed, "shards.uneven": shards.changed}
-SWEEPS |= {"shards": shards.sweep}
-ACTIONS |= {"stock.blocked": blocks.blocked, "location.drain": reroute.continue_drain}
-ACTIONS |= dict.fromkeys(("load.requested", "load.continued", "load.approved", "load.reverting"), load_run.run)
-ACTIONS |= {"load.short": load_run.report_short}
-SWEEPS |= {"loads": load_run.sweep}
 _TRIES = 2
 
 

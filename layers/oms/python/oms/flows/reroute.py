@@ -14,7 +14,7 @@ from oms.orders.order import Order
 from oms.storage.codec import encode
 from oms.storage.environment import environment
 from oms.storage.inventory import record_note, stock_of
-from oms.storage.orders import Cause, listed, update
+from oms.storage.orders import Cause, listed, load, update
 from oms.storage.settings import settings
 from oms.storage.table import Cancelled, Write, write
 
@@ -66,6 +66,20 @@ def drained_before(location_id: str, known: Mapping[str, Any]) -> dict[str, Any]
 def continue_drain(data: Mapping[str, Any], seconds_left: Callable[[], float]) -> None:
     """Go on where a drain had to stop."""
     drain(data["location_id"], data["reason"], "stockkeeper", lambda _: seconds_left() > _RESERVE, after=data["after"])
+
+
+def reroute_short(data: Mapping[str, Any], _: Any) -> None:
+    """An exception of short stock was resolved by re-routing: the named orders' work with that SKU leaves the location.
+
+    What nobody else can serve stays there, to be picked short; orders whose work has gone already are left alone.
+    """
+    for row in data.get("details", ()):
+        for order_id in [named["order_id"] for named in row["orders"] if "order_id" in named]:
+            order = load(order_id)
+            skus = {line.id: line.sku for line in order.placed.lines}
+            for fo in list(order.fulfillment_orders.values()):
+                if fo.location_id == row["location_id"] and any(skus[key] == row["sku"] and line.open for key, line in fo.lines.items()):
+                    _move(order_id, fo.id, f"{row['sku']} is short", "stockkeeper")
 
 
 def _open_work(location_id: str, after: str) -> Iterator[dict[str, Any]]:
