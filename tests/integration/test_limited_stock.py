@@ -1,5 +1,5 @@
-"""The real invoices against less stock than they ask for, at several locations, with shipments, deliveries and rejections between: nothing is
-sold twice, every refusal says why, and the conservation check is clean at the end. In memory, under the conditions that storage has."""
+"""The real invoices against less stock than they ask for, at several locations, with shipments, deliveries and rejections between:
+nothing is sold twice, every refusal says why, and the conservation check is clean at the end. In memory, under storage's conditions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILE: Path = ROOT.parent / "shared" / "data" / "online_retail.csv"
 pytestmark = pytest.mark.skipif(not FILE.exists(), reason="the file is not part of the project")
 PLACES = ("berlin", "leeds", "lyon", "turin")
 WEIGHTS = (4, 3, 2, 1)
-SHARE = 60  # percent of the demand that is in stock at first
+SHARE = 80  # percent of the demand that is in stock at first
 
 
 class Shop(World):
@@ -144,7 +144,7 @@ def test_the_real_invoices_against_limited_stock(sales: list[Sale]) -> None:
                 became["shipped"] += 1
         if number % 100 == 99:
             deliver(shop, open_orders, arrived)
-    assert became["sold"] > 300 and became["waiting"] > 100 and became["refused"] > 100 and became["shipped"] > 500
+    assert all(became[what] > 150 for what in ("sold", "waiting", "refused", "shipped", "rejected")), became
     assert sum(became[name] for name in ("sold", "waiting", "refused")) == len(sales)
     check_books(shop, stock, arrived)
 
