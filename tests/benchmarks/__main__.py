@@ -20,7 +20,7 @@ from infra.local.settings import Local
 from infra.local.stack import Stack
 from infra.local.trouble import Trouble
 from infra.local.up import stop, up
-from tests.benchmarks import imports, tables
+from tests.benchmarks import dynamodb_local, hot_item, imports, routing, tables
 from tests.benchmarks.cost import measure
 from tests.benchmarks.load import LEVELS, Level, at_level, last_units, settle
 from tests.benchmarks.probe import probe
@@ -92,6 +92,7 @@ def run(stack: Stack, plan: Plan) -> dict[str, object]:
     until = plan.began + (_QUICK_IMPORTS_UNTIL if plan.quick else math.inf)
     ratios, boto3_seconds = imports.ratios(stack.local.home, 3 if plan.quick else 6, until)
     tables.imports(ratios, boto3_seconds)
+    beside(plan)
     print(f"\n{time.monotonic() - plan.began:.0f} seconds in all", flush=True)
     return {
         "write_units": life.write_units,
@@ -105,6 +106,18 @@ def run(stack: Stack, plan: Plan) -> dict[str, object]:
         "life_per_s": _by_level(lives, lambda level: round(level.per_second, 2)),
         "place_p95_ms": _by_level(placed, lambda level: round(level.ms(95))),
     }
+
+
+def beside(plan: Plan) -> None:
+    """What needs no stack: the search against a solver, a hot item under DynamoDB's limits, and on AWS's own DynamoDB Local."""
+    if plan.quick:
+        return
+    tables.heading("Routing: time, and the gap against HiGHS")
+    routing.report()
+    tables.heading("A hot item: shards against buyers a second, simulated")
+    hot_item.report()
+    if not dynamodb_local.missing():
+        dynamodb_local.report()
 
 
 def _by_level(measured: list[Level], figure: Callable[[Level], float]) -> dict[str, float]:

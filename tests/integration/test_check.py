@@ -3,11 +3,14 @@ and every repair leaves its trace."""
 
 from __future__ import annotations
 
+import json
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from infra.local.cli import main
 from oms import clock
 from oms.flows import check as flow
 from oms.orders.records import Waiting
@@ -374,3 +377,34 @@ def test_an_audit_goes_on_where_the_last_one_ended(world: World, monkeypatch: py
         done = flow.audit(flow.Suspects(), partial(next, times, 0.0))
         found += [(row.location_id, row.sku) for row in done]
     assert found == [("berlin", "A"), ("lyon", "B"), ("berlin", "A")]
+
+
+# --- oms check ---
+
+
+class OfWorld:
+    """The API of a world, as the command calls it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def get(self, path: str, **query: str) -> Any:
+        return self._world.done("GET", path, query=query or None)
+
+    def post(self, path: str, body: JSON) -> Any:
+        return self._world.done("POST", path, body)
+
+
+def test_the_command_says_what_is_wrong_and_repairs_only_when_told_to(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("infra.local.commands.check.Stack.running", lambda _: SimpleNamespace(api=lambda: OfWorld(world)))
+    tamper("sku#A", "stock#lyon", reserved=4)
+    assert [main(["check"]), main(["check", "--sku", "B"])] == [1, 0]
+    said = capsys.readouterr().out
+    assert "A at lyon: reserved is 4" in said
+    assert "Everything adds up." in said
+    assert [main(["check", "--location", "lyon", "--repair", "--json"]), main(["check"])] == [0, 0]
+    told = json.loads(capsys.readouterr().out.split("  4 SKUs")[0])
+    assert [(row["law"], row["repair"]["status"]) for row in told["data"]] == [("reserved", "repaired")]
+    assert world.figures("A", "lyon") == (10, 0)

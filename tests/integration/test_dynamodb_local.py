@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from pytest_socket import enable_socket
 
 from tests.benchmarks import dynamodb_local
 
@@ -15,16 +12,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def dynamodb() -> Iterator[None]:
-    enable_socket()
-    with dynamodb_local.running():
-        yield
-
-
-@pytest.mark.parametrize("shards", [1, 8])
-def test_exactly_what_is_there_is_sold(shards: int) -> None:
-    enable_socket()
-    row = dynamodb_local.sell(shards, stock=60, buyers=90)
-    print(row)
-    assert (row.sold, row.refused, row.gave_up) == (60, 30, 0)
+def test_exactly_what_is_there_is_sold_from_one_row_and_from_eight() -> None:
+    for row in dynamodb_local.apart((1, 60, 90), (8, 60, 90)):
+        assert (row.sold, row.refused, row.gave_up) == (60, 30, 0), row

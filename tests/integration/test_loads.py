@@ -11,6 +11,7 @@ import pytest
 from oms.clock import later, stamp
 from oms.flows import load_run, load_stretch
 from oms.storage.clients import client
+from tests.support.transactions import keep_only_what_is_touched
 from tests.support.world import JSON, Call, Killed, World, order_body
 
 BUCKET = "oms-loads"
@@ -22,6 +23,7 @@ def bucket(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     client("s3").create_bucket(Bucket=BUCKET)
     client("s3").put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     monkeypatch.setattr(load_stretch, "_THREADS", 4)
+    keep_only_what_is_touched(monkeypatch)
 
 
 def row(number: int, sku: str = "A", place: str = "berlin", **figures: Any) -> Row:
@@ -86,7 +88,7 @@ class TestFiles:
         assert world.done("GET", "/v1/inventory/A/berlin")["available_to_fulfill"] == 5
 
     def test_csv_with_a_header_in_any_order_of_columns(self, world: World) -> None:
-        text = "\ufeffsku,record_id,delta,location_id,on_hand\r\nA,r1,,berlin,7\r\n\r\n\"B\",r2,-3,lyon,\r\n"
+        text = '\ufeffsku,record_id,delta,location_id,on_hand\r\nA,r1,,berlin,7\r\n\r\n"B",r2,-3,lyon,\r\n'
         assert loaded(world, text, "stock.csv")["changed"] == 2
         assert (world.figures("A")[0], world.figures("B", "lyon")[0]) == (7, 7)
 
@@ -207,7 +209,10 @@ class TestOnce:
         deaths = []
 
         def die(call: Call) -> None:
-            if call.operation not in ("TransactWriteItems", "PutItem", "PutObject") or world.wire.work.__dict__.get("name", "")[:5] == "inven":
+            if (
+                call.operation not in ("TransactWriteItems", "PutItem", "PutObject")
+                or world.wire.work.__dict__.get("name", "")[:5] == "inven"
+            ):
                 return
             made = sum(1 for each in world.wire.made if each.operation == call.operation)
             if len(deaths) < 18 and (call.operation, made) not in deaths:
@@ -361,7 +366,10 @@ class TestShort:
         done = loaded(world, lines(row(1, on_hand=3), row(2, "B", on_hand=0), row(3, "B", "lyon", on_hand=0)))
         assert (done["status"], done["short"]) == ("done", 2)
         [problem] = self.exceptions(world)
-        assert {(each["sku"], each["location_id"], each["short"]) for each in problem["details"]} == {("A", "berlin", 3), ("B", "berlin", 6)}
+        assert {(each["sku"], each["location_id"], each["short"]) for each in problem["details"]} == {
+            ("A", "berlin", 3),
+            ("B", "berlin", 6),
+        }
 
     def test_no_exception_without_need(self, world: World) -> None:
         world.place(order_body(quantities={"A": 2}))

@@ -24,6 +24,7 @@ from oms.flows import payments as payment_flow
 from oms.flows import relay
 from oms.fulfillment import work
 from oms.fulfillment.reroute import DrainRequest, reroute
+from oms.inventory.conservation import RepairRequest
 from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
 from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount
 from oms.machines.executions import fulfillment_execution, order_execution, return_execution, started_by
@@ -83,6 +84,7 @@ BODIES: dict[str, type[Wire]] = {
     "simulation/simulation": SimulationRequest,
     "inventory/count": StockCount,
     "inventory/shards": ShardCount,
+    "inventory/repairs": RepairRequest,
     "inventory/batch": StockBatch,
     "inventory/availability": AvailabilityQuery,
     "inventory/reservation": ReservationRequest,

@@ -67,7 +67,7 @@ def test_of_two_counts_of_one_moment_either_may_be_the_last() -> None:
     again = a_move(2, -3, "count", on_hand=7, cause="again")
     assert of_shelf(a_shelf(moves=[COUNT, again])) == []
     assert of_shelf(a_shelf(moves=[COUNT, again], rows={0: a_row(on_hand=7, spare=3, available=3)})) == []
-    assert [found.expected for found in of_shelf(a_shelf(moves=[COUNT, again], rows={0: a_row(on_hand=8, spare=4, available=4)}))][0] == 7
+    assert next(found.expected for found in of_shelf(a_shelf(moves=[COUNT, again], rows={0: a_row(on_hand=8, spare=4, available=4)}))) == 7
 
 
 @pytest.mark.parametrize(("figure", "right"), [("on_hand", 10), ("reserved", 3), ("spare", 6), ("available", 6)])
@@ -112,7 +112,7 @@ def test_the_first_order_that_moved_more_than_it_shipped_is_the_first_cause() ->
         "ord_3": says(0, shipped={"berlin": {"A": 1}}),
     }
     found = of_shelf(a_shelf(moves=moves, words=words, rows={0: a_row(on_hand=7, spare=3, available=3)}))
-    assert [(each.law, each.expected, each.found, each.first_cause) for each in found][0] == ("on_hand", 5, 7, "ord_2")
+    assert next((each.law, each.expected, each.found, each.first_cause) for each in found) == ("on_hand", 5, 7, "ord_2")
 
 
 def test_less_than_nothing_is_a_finding_even_if_all_agree_on_it() -> None:
