@@ -43,10 +43,12 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 fast: lint types
-	$(BIN)/pytest -q -m "not e2e and not slow"
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "not e2e and not slow"
 
+# Two at a time; then, alone, what needs the engine.
 test: lint types
-	$(BIN)/pytest
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "not e2e"
+	$(BIN)/pytest -q -m e2e
 
 bench: $(INSTALLED)
 	@QUICK=$(QUICK) $(BIN)/python -m tests.benchmarks

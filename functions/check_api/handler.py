@@ -9,7 +9,8 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 from oms.api.http import after_cursor, asked, client_of, create_api, cursor_of, json_body, parsed, reply
 from oms.api.observe import observed
 from oms.flows.check import check, repair_once
-from oms.inventory.conservation import RepairRequest, view
+from oms.inventory.conservation import view
+from oms.inventory.repair_requests import RepairRequest
 
 app = create_api()
 _ANSWER = 25

@@ -14,9 +14,9 @@ from infra.parts.routes import ROUTES, Route
 from oms.carriers.tracking import Tracking
 from oms.fulfillment.reroute import DrainRequest
 from oms.fulfillment.work import CollectRequest, NoBody, RejectRequest, RerouteRequest, ShipRequest
-from oms.inventory.conservation import RepairRequest
 from oms.inventory.load_outcomes import Tally
 from oms.inventory.loads import LoadRequest
+from oms.inventory.repair_requests import RepairRequest
 from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
 from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount
 from oms.money.currencies import EXPONENTS

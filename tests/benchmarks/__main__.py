@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra import ROOT
 from infra.local.console import Console
 from infra.local.engine import Engine
 from infra.local.settings import Local
@@ -26,6 +27,8 @@ from tests.benchmarks.load import LEVELS, Level, at_level, last_units, settle
 from tests.benchmarks.probe import probe
 from tests.benchmarks.shop import Failed, Shop, Tokens, open_shop
 
+INVOICES = ROOT.parent / "shared" / "data" / "online_retail.csv"
+"""Real invoices, where they lie beside the project."""
 # The short form promises 50 seconds: this long for everything but the imports, and until then for another round of those.
 _QUICK_SECONDS, _QUICK_IMPORTS_UNTIL = 36.0, 40.0
 _QUICK_PATIENCE = 5.0  # so that even on a busy machine every client can finish something
@@ -113,7 +116,7 @@ def beside(plan: Plan) -> None:
     if plan.quick:
         return
     tables.heading("Routing: time, and the gap against HiGHS")
-    routing.report()
+    routing.report(INVOICES if INVOICES.exists() else None)
     tables.heading("A hot item: shards against buyers a second, simulated")
     hot_item.report()
     if not dynamodb_local.missing():

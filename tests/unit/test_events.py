@@ -24,7 +24,8 @@ from oms.flows import payments as payment_flow
 from oms.flows import relay
 from oms.fulfillment import work
 from oms.fulfillment.reroute import DrainRequest, reroute
-from oms.inventory.conservation import RepairRequest
+from oms.inventory.loads import LoadRequest
+from oms.inventory.repair_requests import RepairRequest
 from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
 from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount
 from oms.machines.executions import fulfillment_execution, order_execution, return_execution, started_by
@@ -86,6 +87,8 @@ BODIES: dict[str, type[Wire]] = {
     "inventory/shards": ShardCount,
     "inventory/repairs": RepairRequest,
     "inventory/batch": StockBatch,
+    "inventory/load": LoadRequest,
+    "inventory/load_preview": LoadRequest,
     "inventory/availability": AvailabilityQuery,
     "inventory/reservation": ReservationRequest,
     "inventory/reservation_change": ReservationChange,

@@ -9,15 +9,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from oms.errors import NotFound, Retryable
 from oms.flows.idempotency import Request
 from oms.flows.shortages import raise_drift
-from oms.inventory.conservation import FIGURES, Finding, Queue, RepairRequest, Shelf, Word, confirmed, of_queue, of_shelf, view
+from oms.inventory.conservation import FIGURES, Finding, Queue, Shelf, Word, confirmed, of_queue, of_shelf, view
 from oms.orders.order import Order
 from oms.storage import conservation as store
 from oms.storage.orders import Cause
 from oms.storage.settings import settings
+
+if TYPE_CHECKING:
+    from oms.inventory.repair_requests import RepairRequest
 
 PAUSE = 2.0
 """Seconds between the two looks."""

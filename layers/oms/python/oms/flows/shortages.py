@@ -39,8 +39,8 @@ def raise_drift(sku: str, location_id: str, findings: list[dict[str, Any]]) -> N
 
 
 def note_short(data: Mapping[str, Any], _: Any) -> None:
-    """A count was below what is reserved."""
-    cause = f"count of {data['sku']} at {data['location_id']} as of {data['counted_at']}"
+    """Less is on hand than is reserved: a count says so, or goods left that were promised to others."""
+    cause = f"stock of {data['sku']} at {data['location_id']} as of {data['counted_at']}"
     raise_shortage(cause, f"sku_{data['sku']}", [(data["sku"], data["location_id"])])
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from oms.errors import Fault, Refused, invalid
 
+_LONGEST = 1_000_000
 START = ""
 """The position before the first record of a shard."""
 Positions = dict[str, str]
@@ -52,8 +53,9 @@ def positions(text: str, shards: Sequence[Shard]) -> Positions:
     """The positions that a cursor stands for. Invalid if it is none of this list, too-old if a shard of it is kept no more."""
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        found = json.loads(zlib.decompressobj().decompress(packed, 1_000_000))
-        if not (isinstance(found, dict) and found and all(isinstance(at, str) for at in found.values())):
+        unpacked = zlib.decompressobj()
+        found = json.loads(unpacked.decompress(packed, _LONGEST))
+        if not (unpacked.eof and isinstance(found, dict) and found and all(isinstance(at, str) for at in found.values())):
             raise ValueError("no positions")
     except (ValueError, zlib.error):
         raise invalid(Fault("not a cursor of this list; start again without it", "/cursor")) from None

@@ -20,12 +20,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import Field
-
 from oms.inventory.counts import COUNT, Movement
 from oms.inventory.stock import Stock
 from oms.stored import Stored
-from oms.wire import Key, Wire
 
 Law = Literal["reservation", "reserved", "on_hand", "spare", "available", "place_in_queue", "queued", "negative"]
 FIGURES = ("on_hand", "reserved", "spare", "available")
@@ -113,22 +110,6 @@ class Queue:
     def owners(self) -> set[str]:
         """Whose entries stand in it."""
         return {at.split("#")[2] for at in self.entries}
-
-
-class FindingRef(Wire):
-    """A finding to repair, as the check named it: without `location_id` it is one of the whole SKU."""
-
-    id: Key
-    sku: Key
-    location_id: Key | None = None
-    owner: Key | None = None
-
-
-class RepairRequest(Wire):
-    """`POST /v1/inventory/repairs`."""
-
-    findings: list[FindingRef] = Field(min_length=1, max_length=50)
-    reason: str = Field(min_length=1, max_length=500)
 
 
 def of_shelf(shelf: Shelf) -> list[Finding]:

@@ -61,7 +61,10 @@ def columns_of(first: bytes, name: str) -> list[str]:
         if line.startswith(b"["):
             raise Invalid("the file is a JSON array; send JSON Lines: one object a line, no brackets around them", kind="broken-file")
         return []
-    columns = [cell.strip() for cell in _cells(line)]
+    try:
+        columns = [cell.strip() for cell in _cells(line)]
+    except Invalid:
+        raise Invalid("the first line of the file is neither JSON nor a CSV header in UTF-8", kind="broken-file") from None
     unknown = sorted(set(columns) - set(_COLUMNS))
     missing = [column for column in _NEEDED if column not in columns]
     problems = [f"unknown columns: {', '.join(unknown)}"] if unknown else []

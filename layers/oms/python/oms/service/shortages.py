@@ -42,7 +42,7 @@ def shortage(cause: str, subject: str, rows: Sequence[Mapping[str, Any]], at: st
         kind="oversold",
         step="Count",
         cause=f"{units} units of {where} are promised and not there ({cause})",
-        hint="The named orders are short, newest first. Put stock there and retry, or resolve with reroute: their work goes to other locations.",
+        hint="The named orders are short, newest first. Put stock there and retry, or resolve with reroute: their work goes elsewhere.",
         actions=["retry", "resolve:reroute", "resolve:accept", "abandon"],
         subject=subject,
         opened_at=at,
