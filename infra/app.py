@@ -1,7 +1,8 @@
 """The CDK app: one stack, `Oms`, for AWS and (with the context `target=local`) for the embedded engine.
 
-The two differ in three arguments only: who uploads the assets, what happens to data when the stack is deleted, and what the
-dependencies layer holds. The template is otherwise the same.
+The two differ in five arguments only: who uploads the assets, what happens to data when the stack is deleted, what the dependencies
+layer holds, whether files are taken over TLS only (the engine has none), and whether a grant names the stream that may be read (the
+engine looks for a grant of any). The template is otherwise the same.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ def compose(app: cdk.App, layers: LayerFolders, *, local: bool) -> OmsStack:
         layers=layers,
         # On AWS data outlives the stack, unless the stack's very first deployment fails.
         removal=cdk.RemovalPolicy.DESTROY if local else cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        tls_only=not local,
+        any_stream=local,
         # The engine enforces IAM and refuses the bootstrap roles; the caller's own credentials upload the assets there.
         synthesizer=cdk.CliCredentialsStackSynthesizer() if local else cdk.DefaultStackSynthesizer(),
         description="Order management: capture, fulfillment, delivery, service",

@@ -22,20 +22,31 @@ from infra.parts.tables import Tables
 class OmsStack(Stack):
     """Everything the product needs in one AWS account and region.
 
-    `layers`: the folders to ship as Lambda layers; `removal`: what happens to data when the stack is deleted.
+    `layers`: the folders to ship as Lambda layers; `removal`: what happens to data when the stack is deleted;
+    `tls_only`: refuse files that come in plain text; `any_stream`: grant reading streams without naming the one.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, layers: LayerFolders, removal: RemovalPolicy, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        layers: LayerFolders,
+        removal: RemovalPolicy,
+        tls_only: bool = True,
+        any_stream: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(scope, construct_id, **kwargs)
         tables = Tables(self, "Tables", removal=removal)
         WebhookSecrets(self, "Secrets", removal=removal)
         events = Events(self, "Events")
-        loads = LoadsBucket(self, "Loads", removal=removal).bucket
+        loads = LoadsBucket(self, "Loads", removal=removal, tls_only=tls_only).bucket
         functions = Functions(
             self,
             "Functions",
             layers=Layers(self, "Layers", folders=layers).all,
-            resources=Resources(tables, events, machine_arns(self), loads),
+            resources=Resources(tables, events, machine_arns(self), loads, "*" if any_stream else str(tables.inventory.table_stream_arn)),
             removal=removal,
         )
         Machines(self, "Machines", functions=functions, removal=removal)

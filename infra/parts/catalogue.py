@@ -120,7 +120,7 @@ BACKGROUND = {
     ),
     "stockkeeper": Needs(
         "After a change of stock: arrivals to the waiting queue, reservations that expire, loads, short orders",
-        orders=RECORD,
+        orders=f"{RECORD} BatchGetItem",
         lists=True,
         inventory=STOCK,
         settings=READ,

@@ -19,12 +19,14 @@ from infra.parts.tables import LISTS_INDEX, PLACES_INDEX, Tables
 
 @dataclass(frozen=True)
 class Resources:
-    """What functions work on. Machines are given by ARN: they are built after the functions that they call."""
+    """What functions work on. Machines are given by ARN: they are built after the functions that they call. `feed`: the stream of inventory,
+    as grants name it."""
 
     tables: Tables
     events: Events
     machines: Mapping[str, str]
     loads: s3.Bucket
+    feed: str
 
 
 def environment(needs: Needs, resources: Resources) -> dict[str, str]:
@@ -95,7 +97,7 @@ def _files(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStatement]:
     if needs.loads == "work":
         yield _allow("s3", "GetObject PutObject", resources.loads.arn_for_objects(f"{REPORTS}*"))
     if needs.feed:
-        yield _allow("dynamodb", "DescribeStream GetShardIterator GetRecords", str(resources.tables.inventory.table_stream_arn))
+        yield _allow("dynamodb", "DescribeStream GetShardIterator GetRecords", resources.feed)
 
 
 def _only(orders: dynamodb.Table, beginnings: list[str]) -> iam.PolicyStatement:

@@ -12,12 +12,12 @@ _KEPT = Duration.days(90)
 
 
 class LoadsBucket(Construct):
-    """`bucket`: merchants put files under loads/, stockkeeper writes under reports/. Private, encrypted, over TLS only.
+    """`bucket`: merchants put files under loads/, stockkeeper writes under reports/. Private, encrypted, over TLS (`tls_only`).
 
     Versioned: a load reads the very version it was asked for, also when somebody puts another file there meanwhile.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, removal: RemovalPolicy) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, removal: RemovalPolicy, tls_only: bool) -> None:
         super().__init__(scope, construct_id)
         self.bucket = s3.Bucket(
             self,
@@ -25,7 +25,7 @@ class LoadsBucket(Construct):
             encryption=s3.BucketEncryption.S3_MANAGED,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
+            enforce_ssl=tls_only,
             versioned=True,
             removal_policy=removal,
             lifecycle_rules=[

@@ -12,7 +12,6 @@ import pytest
 from oms.clock import later, stamp
 from oms.flows import load_run, load_stretch
 from oms.storage.clients import client
-from tests.support.transactions import keep_only_what_is_touched
 from tests.support.world import JSON, Call, Killed, World, order_body
 
 BUCKET = "oms-loads"
@@ -24,7 +23,6 @@ def bucket(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     client("s3").create_bucket(Bucket=BUCKET)
     client("s3").put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     monkeypatch.setattr(load_stretch, "_THREADS", 4)
-    keep_only_what_is_touched(monkeypatch)
 
 
 def row(number: int, sku: str = "A", place: str = "berlin", **figures: Any) -> Row:

@@ -35,6 +35,7 @@ from oms.storage.clients import client
 from oms.storage.environment import environment
 from oms.storage.settings import put_setting
 from tests.support.orders import a_line, an_order
+from tests.support.transactions import keep_only_what_is_touched
 
 ARN = "arn:aws:{service}:us-east-1:123456789012:{name}"
 MACHINES = {name: ARN.format(service="states", name=f"stateMachine:oms-{name}") for name in ("order", "fulfillment", "return")}
@@ -382,6 +383,7 @@ def a_world(monkeypatch: pytest.MonkeyPatch, definitions: dict[str, JSON] | None
     with mock_aws(config=cast(Any, {"stepfunctions": {"execute_state_machine": definitions is not None}})):
         for each in forget:
             each()
+        keep_only_what_is_touched(monkeypatch)
         wire = Wire()
         world = World(wire, CountingGateway(GATEWAYS["sandbox"]))
         wire.patch(monkeypatch)
