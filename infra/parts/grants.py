@@ -19,8 +19,8 @@ from infra.parts.tables import LISTS_INDEX, PLACES_INDEX, Tables
 
 @dataclass(frozen=True)
 class Resources:
-    """What functions work on. Machines are given by ARN: they are built after the functions that they call. `feed`: the stream of inventory,
-    as grants name it."""
+    """What functions work on. Machines are given by ARN: they are built after the functions that they call. `feed`: the stream of
+    inventory, as grants name it."""
 
     tables: Tables
     events: Events

@@ -38,6 +38,7 @@ OPEN = {
     "POST /v1/webhooks/carriers/{carrier}": "carrier_webhook",
     "POST /v1/webhooks/payments/{gateway}": "payment_webhook",
 }
+STREAM_ACTIONS = {"dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"}
 OUTPUTS = (
     "ApiUrl UserPoolId ClientId OrdersTable InventoryTable SettingsTable OrderMachineArn FulfillmentMachineArn ReturnMachineArn "
     "EventBus ParkedQueueUrl ReconcileFunction"
@@ -360,9 +361,25 @@ class TestParts:
             assert {made["DeletionPolicy"] for made in of_type(kind).values()} == {"RetainExceptOnCreate"}
             assert {made["UpdateReplacePolicy"] for made in of_type(kind).values()} == {"Retain"}
 
-    def test_local_is_the_same_template_but_for_what_becomes_of_data(self) -> None:
+    def test_local_is_the_same_template_but_for_data_tls_and_the_streams_name(self) -> None:
         aws, local = (copy.deepcopy(template(local=local)["Resources"]) for local in (False, True))
+        [tls] = [name for name in set(aws) - set(local) if aws[name]["Type"] == "AWS::S3::BucketPolicy"]
+        assert aws.pop(tls)["Properties"]["PolicyDocument"]["Statement"][0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        [policy] = [name for name in aws if name.startswith("FunctionsInventoryApiRoleDefaultPolicy")]
+        here, there = (_allowed(each.pop(policy)) for each in (local, aws))
+        assert here - there == {(action, '"*"') for action in STREAM_ACTIONS}
+        assert {action for action, _ in there - here} == STREAM_ACTIONS
         for made in (*aws.values(), *local.values()):
             made.pop("DeletionPolicy", None)
             made.pop("UpdateReplacePolicy", None)
         assert local == aws
+
+
+def _allowed(policy: dict[str, Any]) -> set[tuple[str, str]]:
+    """Every action of a policy with every resource it is allowed on."""
+    return {
+        (action, json.dumps(resource))
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        for action in several(statement["Action"])
+        for resource in several(statement["Resource"])
+    }

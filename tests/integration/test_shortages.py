@@ -56,6 +56,20 @@ def test_nothing_more_is_sold_from_there_and_the_rest_still_ships(short: tuple[W
     assert world.figures("A") == (2, 7)
 
 
+def test_more_than_the_last_count_found_cannot_leave_and_the_answer_says_what_to_do(short: tuple[World, list[str]]) -> None:
+    world, orders = short
+    world.stock("A", "berlin", 2)
+    assert world.step("allocate", "Allocate", orders[0]) == {"next": "allocated"}
+    [fo] = world.order(orders[0])["fulfillment_orders"]
+    body = {"packages": [{"reference": "P", "lines": [{"line_id": "1", "quantity": 3}]}]}
+    refused = world.call("POST", f"/v1/fulfillment-orders/{fo['id']}/ship", body)
+    assert (refused.status, refused.body["type"]) == (409, "urn:oms:problem:count-too-low")
+    assert "count again" in refused.body["detail"]
+    world.stock("A", "berlin", 3)
+    assert world.call("POST", f"/v1/fulfillment-orders/{fo['id']}/ship", body).status == 200
+    assert world.figures("A") == (0, 7)
+
+
 def test_a_retry_is_refused_while_units_are_missing_and_closes_it_when_they_are_there(short: tuple[World, list[str]]) -> None:
     world, _ = short
     [problem] = open_exceptions(world)

@@ -18,7 +18,7 @@ from typing import Any
 from zlib import crc32
 
 from oms.clock import stamp
-from oms.errors import NotFound, OmsError, Retryable
+from oms.errors import Conflict, NotFound, OmsError, Retryable
 from oms.inventory.counts import Movement
 from oms.orders.order import Order, StockChange
 from oms.orders.records import (
@@ -77,7 +77,7 @@ class Taken(OmsError):
 
 
 class StockShort(Retryable):
-    """Stock that was there when it was read is gone."""
+    """Stock that was there when it was read is gone. `kind` is "count-too-low" where more is to leave than there is by the last count."""
 
 
 def load(order_id: str, *, personal: bool = False) -> Order:
@@ -148,7 +148,7 @@ def commit(order: Order, cause: Cause, also: Sequence[Write] = ()) -> None:
                 raise Taken(detail=order.claims[index - claims_at].key) from error
             if stock_at <= index < claims_at:
                 change = stock[index - stock_at]
-                raise StockShort(f"{change.sku} at {change.location_id} is gone") from error
+                raise _short(change) from error
         raise Lost(f"{order.id} changed meanwhile") from error
     for sk, record in _records(order):
         if _fields(record) != order.loaded.get(sk):
@@ -161,7 +161,8 @@ def commit(order: Order, cause: Cause, also: Sequence[Write] = ()) -> None:
 def update(order_id: str, command: Callable[[Order], Any], cause: Cause, *, personal: bool = False) -> Order:
     """Load, run the command, commit; again from the start when somebody else was first. The command must not do anything else.
 
-    Taken is raised at once for an idempotency key, and for another name when it stays taken."""
+    Taken is raised at once for an idempotency key, and for another name when it stays taken; Conflict when more is to leave a place than
+    is there by its last count."""
     for attempt in range(_ATTEMPTS):
         order = load(order_id, personal=personal)
         command(order)
@@ -169,12 +170,23 @@ def update(order_id: str, command: Callable[[Order], Any], cause: Cause, *, pers
             commit(order, cause)
         except (Lost, StockShort, Taken) as error:
             used_key = isinstance(error, Taken) and error.detail.startswith("key#")
+            if attempt == _ATTEMPTS - 1 and error.kind == "count-too-low":
+                raise Conflict(error.detail, kind=error.kind) from error
             if used_key or attempt == _ATTEMPTS - 1:
                 raise
             time.sleep(random.uniform(0, 0.02 * 2**attempt))
             continue
         return order
     raise AssertionError("unreachable")
+
+
+def _short(change: StockChange) -> StockShort:
+    where = f"{change.sku} at {change.location_id}"
+    if change.on_hand >= 0:
+        return StockShort(f"{where} is gone")
+    return StockShort(
+        f"{-change.on_hand} of {where} cannot leave: by the last count fewer are there; count again, then ship", kind="count-too-low"
+    )
 
 
 def claim_of(name: str) -> dict[str, Any] | None:
