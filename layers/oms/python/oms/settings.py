@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, Strict, field_validator, model_validator
 
-from oms.routing.rules import CostTable, PostalArea, RuleGroup
 from oms.stored import Stored
 from oms.wire import Count, Key, Metadata, Name, Quantity, Text, Wire
 
@@ -107,9 +106,10 @@ class Settings(Stored):
     channels: dict[str, ChannelSettings] = {}
     methods: dict[str, MethodSettings] = {}
     reasons: dict[str, ReasonSettings] = {}
-    rule_groups: dict[str, RuleGroup] = {}
-    cost_tables: dict[str, CostTable] = {}
-    postal_areas: dict[str, PostalArea] = {}
+    # Of oms.routing.rules, which is imported only where a merchant has set some: it weighs a tenth of boto3.
+    rule_groups: dict[str, Any] = {}
+    cost_tables: dict[str, Any] = {}
+    postal_areas: dict[str, Any] = {}
 
     def channel(self, channel_id: str) -> ChannelSettings:
         """A channel's rules."""
@@ -129,23 +129,34 @@ class Settings(Stored):
         return self.methods.get(method_id, MethodSettings())
 
 
-KINDS: dict[str, type[Wire]] = {
+_MODELS: dict[str, type[Wire]] = {
     "locations": LocationSettings,
     "channels": ChannelSettings,
     "methods": MethodSettings,
     "reasons": ReasonSettings,
-    "rule-groups": RuleGroup,
-    "cost-tables": CostTable,
-    "postal-areas": PostalArea,
 }
+_RULES = {"rule-groups": "RuleGroup", "cost-tables": "CostTable", "postal-areas": "PostalArea"}
+KINDS = (*_MODELS, *_RULES)
+"""The kinds of settings, by the names that routes and keys have for them."""
+
+
+def model_of(kind: str) -> type[Wire]:
+    """The shape of a kind's settings."""
+    if kind in _MODELS:
+        return _MODELS[kind]
+    from oms.routing import rules  # noqa: PLC0415 see Settings
+
+    model: type[Wire] = getattr(rules, _RULES[kind])
+    return model
 
 
 def picture(rows: dict[str, dict[str, dict[str, Any]]]) -> Settings:
     """Settings from stored rows, {kind: {id: values}}; values that a newer version wrote are left alone."""
 
     def read(kind: str) -> dict[str, Any]:
-        model = KINDS[kind]
-        return {key: model(**{name: row[name] for name in model.model_fields if name in row}) for key, row in rows.get(kind, {}).items()}
+        stored = rows.get(kind, {})
+        model = model_of(kind) if stored else Wire
+        return {key: model(**{name: row[name] for name in model.model_fields if name in row}) for key, row in stored.items()}
 
     return Settings(
         locations={

@@ -40,4 +40,5 @@ def named_costs(group: RuleGroup, known: Settings) -> CostTable | None:
     if group.cost_table not in known.cost_tables:
         fault = f"there is no cost table '{group.cost_table}'; put it under /v1/routing/cost-tables first, or give cost_table"
         raise invalid(Fault(fault, "/rules/cost_table"))
-    return known.cost_tables[group.cost_table]
+    costs: CostTable = known.cost_tables[group.cost_table]
+    return costs

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from oms.routing.model import Demand, Place, Rules
-from oms.routing.rules import Filter
+
+if TYPE_CHECKING:
+    from oms.routing.rules import Filter
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oms.routing.geo import Point
-from oms.routing.rules import CostTable, RuleGroup
+
+if TYPE_CHECKING:
+    from oms.routing.rules import CostTable, RuleGroup
 
 
 @dataclass(frozen=True)

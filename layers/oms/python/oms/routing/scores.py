@@ -16,10 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from oms.routing import geo
 from oms.routing.model import Demand, Destination, Place, Rules
-from oms.routing.rules import Weights
+
+if TYPE_CHECKING:
+    from oms.routing.rules import Weights
 
 _DEFAULT = {"priority": 1}
 

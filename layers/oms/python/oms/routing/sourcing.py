@@ -12,7 +12,6 @@ from oms.orders.order import Order, StockChange
 from oms.orders.records import PlacedGroup, PlacedLine, Waiting
 from oms.routing.candidates import candidates
 from oms.routing.route import Demand, Destination, Place, Plan, Rules, plan
-from oms.routing.rules import in_force
 from oms.settings import Location, Settings
 
 StockRows = Mapping[str, Sequence[Stock]]
@@ -116,11 +115,18 @@ def choices(channel: str, group: PlacedGroup, settings: Settings, stock: StockRo
 
 def rules_for(channel: str, settings: Settings, now: str) -> Rules:
     """The rule group in force for a channel, with what it refers to."""
+    if not settings.rule_groups:
+        return Rules(areas=_centres(settings))
+    from oms.routing.rules import in_force  # noqa: PLC0415 see oms.settings.Settings
+
     found = in_force(settings.rule_groups, now, channel)
     group_id, group = found or ("", None)
     costs = settings.cost_tables.get(group.cost_table) if group and group.cost_table else None
-    areas = {key: (area.latitude, area.longitude) for key, area in settings.postal_areas.items()}
-    return Rules(group, group_id, costs, areas)
+    return Rules(group, group_id, costs, _centres(settings))
+
+
+def _centres(settings: Settings) -> dict[str, tuple[float, float]]:
+    return {key: (area.latitude, area.longitude) for key, area in settings.postal_areas.items()}
 
 
 def pin(order: Order, line_id: str, place: str, units: int, stock: StockRows) -> None:
