@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oms.api.observe import observed
-from oms.flows.money import capture_payment_step, release_payment_step
+from oms.flows.capture_payment import capture_payment_step, release_payment_step
 
 
 @observed

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oms.api.observe import observed
-from oms.flows.money import settle_return_step
-from oms.flows.returns import expire_step
+from oms.flows.returns import expire_step, settle_return_step
 from oms.flows.waiting import wait_for
 
 

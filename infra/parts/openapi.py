@@ -21,9 +21,10 @@ from oms.inventory.reservation_requests import FulfillRequest, ReservationChange
 from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount
 from oms.money.currencies import EXPONENTS
 from oms.orders.placing import HoldRequest, PlaceOrder, Tender
-from oms.orders.records import CreditMemo, Hold, Invoice, Note, PaymentEvent
+from oms.orders.records import Hold, Note
 from oms.orders.totals import Totals
 from oms.payments.news import PaymentNews
+from oms.payments.records import CreditMemo, Invoice, PaymentEvent
 from oms.returns.returns import ReasonRequest, ReceiveRequest, ReturnRequest
 from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, PostalArea, RuleGroup

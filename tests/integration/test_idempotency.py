@@ -67,14 +67,14 @@ def test_the_same_number_in_another_channel_is_another_order(world: World) -> No
 def test_a_repetition_while_the_first_is_running_is_told_to_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second submit comes while the first one is at the gateway."""
     seen: list[Any] = []
-    real = world.gateway.inner.authorize
+    real = world.gateway.inner.perform
 
     def slow(*args: Any) -> Any:
         if not seen:
             seen.append(world.call("POST", "/v1/orders", order_body(), headers=KEY))
         return real(*args)
 
-    monkeypatch.setattr(world.gateway.inner, "authorize", slow)
+    monkeypatch.setattr(world.gateway.inner, "perform", slow)
     assert world.place(order_body(), headers=KEY)["status"] == "open"
     assert (seen[0].status, seen[0].headers["retry-after"]) == (409, "1")
     assert seen[0].body["type"] == "urn:oms:problem:in-progress"

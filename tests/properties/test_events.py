@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from oms.carriers.tracking import Tracking, apply
 from oms.orders.order import Order
 from oms.orders.quantities import broken_laws
-from oms.orders.records import Payment, PaymentEvent, Shipment
+from oms.orders.records import Shipment
 from oms.payments.ledger import add, fold, newest
+from oms.payments.records import Payment, PaymentEvent
 from tests.support.orders import an_order
 from tests.unit.memory import World
 

@@ -27,8 +27,8 @@ from oms.api.signatures import sign
 from oms.flows.gateways import GATEWAYS
 from oms.flows.inventory import counted
 from oms.inventory.stock import Stock
-from oms.orders.records import Payment
-from oms.payments.gateway import Gateway, Outcome
+from oms.payments.gateway import Gateway, Instruction, Outcome
+from oms.payments.records import Payment
 from oms.settings import LocationSettings
 from oms.storage import settings as stored_settings
 from oms.storage.clients import client
@@ -151,17 +151,19 @@ class CountingGateway:
     inner: Gateway
     calls: dict[str, list[tuple[str, int, str]]] = field(default_factory=dict)
 
-    def authorize(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
-        return self._noted("authorize", key, self.inner.authorize(key, payment, amount, currency, now))
+    @property
+    def key_hours(self) -> int | None:
+        return self.inner.key_hours
 
-    def capture(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
-        return self._noted("capture", key, self.inner.capture(key, payment, amount, currency, now))
+    @property
+    def voids_parts(self) -> bool:
+        return self.inner.voids_parts
 
-    def refund(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
-        return self._noted("refund", key, self.inner.refund(key, payment, amount, currency, now))
+    def perform(self, what: Instruction, payment: Payment) -> Outcome:
+        return self._noted(what, self.inner.perform(what, payment))
 
-    def void(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
-        return self._noted("void", key, self.inner.void(key, payment, amount, currency, now))
+    def look_up(self, what: Instruction, payment: Payment) -> Outcome | None:
+        return self.inner.look_up(what, payment)
 
     def moved(self, kind: str) -> list[int]:
         """The amounts that really moved: one per key, however often it was asked."""
@@ -169,8 +171,9 @@ class CountingGateway:
         assert all(len(different) <= 1 for different in made), f"one key was used for different amounts: {self.calls}"
         return sorted(amount for different in made for _, amount, _ in different)
 
-    def _noted(self, kind: str, key: str, outcome: Outcome) -> Outcome:
-        self.calls.setdefault(key, []).append((kind, outcome.amount, outcome.state))
+    def _noted(self, what: Instruction, outcome: Outcome) -> Outcome:
+        kind = "authorize" if what.kind == "authorization" else what.kind
+        self.calls.setdefault(what.key, []).append((kind, outcome.amount, outcome.state))
         return outcome
 
 

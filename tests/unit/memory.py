@@ -11,14 +11,16 @@ from oms.inventory.stock import Stock
 from oms.orders import capture
 from oms.orders.order import Claim, Order, StockChange
 from oms.orders.placing import read_order
-from oms.orders.records import CreditMemo, FulfillmentOrder, Invoice, Return, Shipment
+from oms.orders.records import FulfillmentOrder, Return, Shipment
 from oms.orders.statuses import order_status
-from oms.payments import ledger
 from oms.payments.funds import ensure_funds, ensure_refunds
 from oms.payments.gateway import Gateways
 from oms.payments.invoices import invoice_for
-from oms.payments.requests import ask, conclude, intend
+from oms.payments.records import CreditMemo, Invoice
+from oms.payments.requests import ask
 from oms.payments.sandbox import Sandbox
+from oms.payments.transfers import Answer, Transfer, add_moves, settled
+from oms.payments.transfers import record as record_answers
 from oms.returns import returns
 from oms.settings import Location, MethodSettings, Settings
 from oms.storage.effects import summed
@@ -142,12 +144,13 @@ class World:
 
     def move(self, order: Order, kind: str, document: str, amount: int) -> list[dict[str, Any]]:
         """Capture or refund at the sandbox, from the tenders that have the money."""
-        parts = (ensure_funds if kind == "capture" else ensure_refunds)(order, amount)
-        for payment, part in parts:
-            key = ledger.attempt_key(payment, f"{order.id}/{kind}/{document}/{payment.id}")
-            intend(payment, kind, key, part, order.now)
-            conclude(payment, kind, key, ask(GATEWAYS[payment.gateway], payment, kind, key, part, order.placed.currency, order.now))
-        return [{"payment_id": payment.id, "amount": part} for payment, part in parts]
+        transfer = Transfer("capture" if kind == "capture" else "refund", document)
+        parts = ensure_funds(order, amount).captures if kind == "capture" else ensure_refunds(order, amount)
+        moves = add_moves(order, transfer, parts)
+        payments = [order.payments[each.payment_id] for each in moves]
+        answers = [Answer(each, ask(GATEWAYS[tender.gateway], tender, each.what)) for each, tender in zip(moves, payments, strict=True)]
+        record_answers(order, transfer, answers)
+        return settled(order, transfer)
 
     def delivered(self, body: dict[str, Any]) -> Order:
         """An order of one parcel that is shipped, paid for and delivered."""

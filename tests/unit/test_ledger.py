@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from oms.orders.records import Payment, PaymentEvent
 from oms.payments import ledger
+from oms.payments.records import Payment, PaymentEvent
 
 
 def event(kind: str, state: str, amount: int = 100, at: str = "1", key: str | None = None, reference: str | None = None) -> PaymentEvent:
@@ -13,7 +13,8 @@ def event(kind: str, state: str, amount: int = 100, at: str = "1", key: str | No
 
 
 def tender(*events: PaymentEvent, expires_at: str | None = None) -> Payment:
-    return Payment(id="p", method="card", gateway="sandbox", amount=100, events=list(events), expires_at=expires_at)
+    dated = [event.model_copy(update={"expires_at": expires_at if event.kind == "authorization" else None}) for event in events]
+    return Payment(id="p", method="card", gateway="sandbox", amount=100, events=dated)
 
 
 @pytest.mark.parametrize(

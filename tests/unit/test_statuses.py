@@ -8,7 +8,8 @@ import pytest
 
 from oms.orders import statuses
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentLine, FulfillmentOrder, Hold, LineState, Payment, PaymentEvent, ProcessException, Return, Shipment
+from oms.orders.records import FulfillmentLine, FulfillmentOrder, Hold, LineState, ProcessException, Return, Shipment
+from oms.payments.records import Payment, PaymentEvent
 from tests.support.orders import a_line, an_order
 from tests.unit.memory import NOW, World
 
@@ -19,11 +20,17 @@ def event(kind: str, amount: int, state: str = "succeeded", reference: str = "")
     return PaymentEvent.model_validate({"kind": kind, "state": state, "amount": amount, "at": NOW, "reference": reference or kind})
 
 
+def dated(event: PaymentEvent, expires_at: Any) -> PaymentEvent:
+    return event.model_copy(update={"expires_at": expires_at if event.kind == "authorization" else None})
+
+
 def order_with(*events: PaymentEvent, expires_at: Any = None, **counters: Any) -> Order:
     """Four units at 10.00, captured; its only tender has these events, its only line these counters."""
     order = World().place(an_order(a_line("1", "A", 4, 1000)))
     order.summary.lines["1"] = LineState.model_validate({"ordered": 4, **counters})
-    order.payments = {"p": Payment(id="p", method="card", gateway="sandbox", amount=4000, events=list(events), expires_at=expires_at)}
+    order.payments = {
+        "p": Payment(id="p", method="card", gateway="sandbox", amount=4000, events=[dated(each, expires_at) for each in events])
+    }
     order.summary.status = "open"
     return order
 

@@ -85,7 +85,7 @@ def test_authorization_is_released_only_when_nothing_needs_it() -> None:
     assert to_release(order) == [], "what was shipped is to be captured yet"
     for shipment in order.shipments.values():
         world.invoice(order, shipment)
-    assert [amount for _, amount in to_release(order)] == [2000]
+    assert [part.amount for part in to_release(order)] == [2000]
 
 
 def test_what_nobody_knows_yet_is_filled_in_by_the_next_visit() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from oms.errors import NotFound
 from oms.ids import order_of
 from oms.orders.order import Order
-from oms.orders.records import PaymentEvent
 from oms.payments.ledger import add, newest
 from oms.payments.news import PaymentNews
+from oms.payments.records import PaymentEvent
 from oms.storage.orders import Cause, update
 
 

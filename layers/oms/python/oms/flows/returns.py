@@ -1,12 +1,48 @@
-"""The return machine's Expire."""
+"""The return machine's steps: Return pays for what has arrived, Expire ends the wait for what never came."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from oms.flows.money import move
 from oms.machines.outcomes import after_goods, go
+from oms.orders.order import Order
+from oms.payments.funds import Part, ensure_refunds
+from oms.payments.offsets import offsets
+from oms.payments.records import CreditMemo
+from oms.payments.transfers import Transfer, moved, settled
 from oms.returns import returns
-from oms.storage.orders import Cause, update
+from oms.storage.orders import Cause, load, update
+
+
+def settle_return_step(order_id: str, return_id: str, execution: str) -> dict[str, Any]:
+    """Pay for what has arrived: credit memo, refund to the tenders that paid, restock; and say what comes next."""
+    order = load(order_id)
+    memo = returns.credit(order, returns.find(order, return_id))
+    if memo:
+        order = give_back(
+            order, memo, lambda fresh, final: returns.settle(fresh, returns.find(fresh, return_id), final), Cause("return_order", execution)
+        )
+    return (after_goods(order, returns.find(order, return_id)) or go("wait_for_goods")).output or {}
+
+
+def give_back(order: Order, memo: CreditMemo, book: Callable[[Order, CreditMemo], None], cause: Cause) -> Order:
+    """Credit what is still owed for the goods, pay the rest back to the tenders that paid, and put the memo on record."""
+    transfer = Transfer("refund", memo.id)
+
+    def owed(fresh: Order) -> list[dict[str, Any]]:
+        return offsets(fresh, memo.total_amount - moved(fresh, transfer))
+
+    def plan(fresh: Order) -> list[Part]:
+        left = memo.total_amount - moved(fresh, transfer) - sum(row["amount"] for row in owed(fresh))
+        return ensure_refunds(fresh, left)
+
+    def put(fresh: Order) -> None:
+        if memo.id not in fresh.credit_memos:
+            book(fresh, memo.model_copy(update={"refunds": settled(fresh, transfer), "offsets": owed(fresh)}))
+
+    return move(order, transfer, plan, put, cause)
 
 
 def expire_step(order_id: str, return_id: str, execution: str) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from oms.orders.order import Claim, Order, StockChange
 from oms.orders.placing import PlaceOrder, Tender, content_digest
 from oms.orders.pricing import Priced, price
 from oms.orders.quantities import open_units, reserved
-from oms.orders.records import Lease, LineState, Payment, Personal, Placed, Summary
+from oms.orders.records import Lease, LineState, Personal, Placed, Summary
 from oms.orders.statuses import totals
 from oms.payments import ledger
-from oms.payments.gateway import Gateways, Outcome, gateway_for
+from oms.payments.gateway import Gateways, Instruction, Kind, Outcome, gateway_for
+from oms.payments.records import Payment
 from oms.payments.requests import ask, conclude, intend
 from oms.routing.model import Plan
 from oms.routing.sourcing import Left, StockRows, pin, source
@@ -102,8 +103,7 @@ class Answer:
     """What a gateway said to one request of this capture."""
 
     payment: Payment
-    kind: str
-    key: str
+    what: Instruction
     outcome: Outcome
 
 
@@ -134,25 +134,26 @@ def conclude_capture(order: Order, answers: Sequence[Answer]) -> None:
         return
     for answer in answers:
         payment, outcome = order.payments[answer.payment.id], answer.outcome
-        conclude(payment, answer.kind, answer.key, outcome)
-        done = "authorized" if answer.kind == "authorization" else "voided"
+        conclude(payment, answer.what, outcome)
+        done = "authorized" if answer.what.kind == "authorization" else "voided"
         verb = {"succeeded": done, "failed": "declined", "requested": "pending"}[outcome.state]
         order.record(f"payment.{verb}", payment_id=payment.id, amount=outcome.amount, reason=outcome.reason)
     order.summary.lease = None
-    if any(answer.kind == "authorization" and answer.outcome.state == "failed" for answer in answers):
+    if any(answer.what.kind == "authorization" and answer.outcome.state == "failed" for answer in answers):
         _decline(order)
     elif not any(ledger.fold(payment).pending_authorization for payment in order.payments.values()):
         order.summary.status, order.summary.answer = "open", order.summary.answer or 201
         order.record("order.captured", grand_total=totals(order).grand_total, currency=order.placed.currency)
 
 
-def _ask(order: Order, gateways: Gateways, payment: Payment, kind: str, key: str, amount: int) -> Answer:
-    gateway = gateway_for(gateways, payment.gateway)
-    return Answer(payment, kind, key, ask(gateway, payment, kind, key, amount, order.placed.currency, order.now))
+def _ask(order: Order, gateways: Gateways, payment: Payment, kind: Kind, key: str, amount: int, of: str | None = None) -> Answer:
+    what = Instruction(kind, key, amount, order.placed.currency, order.now, of)
+    return Answer(payment, what, ask(gateway_for(gateways, payment.gateway), payment, what))
 
 
 def _void(order: Order, gateways: Gateways, held: Answer) -> Answer:
-    return _ask(order, gateways, held.payment, "void", f"{order.id}/void/{held.payment.id}/1", held.outcome.amount)
+    key = f"{order.id}/void/{held.payment.id}/1"
+    return _ask(order, gateways, held.payment, "void", key, held.outcome.amount, held.outcome.reference)
 
 
 def retry_declined(order: Order, tender: Tender, stock: StockRows, settings: Settings, gateways: Gateways, owner: str) -> None:
@@ -251,7 +252,8 @@ def _add_payments(order: Order, tenders: Sequence[Tender]) -> None:
         if tender.amount == 0:
             continue
         payment = Payment(id=order.next_id("pay"), method=tender.method, gateway=tender.gateway, amount=tender.amount, token=tender.token)
-        intend(payment, "authorization", ledger.attempt_key(payment, f"{order.id}/authorize/{payment.id}"), tender.amount, order.now)
+        key = ledger.attempt_key(payment, f"{order.id}/authorize/{payment.id}")
+        intend(payment, Instruction("authorization", key, tender.amount, order.placed.currency, order.now))
         order.payments[payment.id] = payment
 
 

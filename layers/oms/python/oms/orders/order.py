@@ -14,13 +14,10 @@ from oms.clock import stamp
 from oms.errors import Conflict, NotFound, Stale
 from oms.ids import part_id
 from oms.orders.records import (
-    CreditMemo,
     Explanation,
     Fact,
     FulfillmentOrder,
-    Invoice,
     LineState,
-    Payment,
     Personal,
     Placed,
     PlacedGroup,
@@ -33,6 +30,7 @@ from oms.orders.records import (
     Wait,
     Waiting,
 )
+from oms.payments.records import CreditMemo, Invoice, Payment
 
 
 @dataclass(frozen=True)

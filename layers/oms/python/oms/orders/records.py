@@ -289,58 +289,6 @@ class Shipment(Record):
     invoice_id: str | None = None
 
 
-class PaymentEvent(Stored):
-    """One fact about a tender: what we asked (state requested, our key) or what the provider says (its reference and time)."""
-
-    kind: str
-    state: Literal["requested", "failed", "succeeded"]
-    amount: int
-    at: str
-    key: str | None = None
-    reference: str | None = None
-    reason: str | None = None
-
-
-class Payment(Record):
-    """One tender; its amounts are folded from `events`. `token` is kept only until the gateway has authorized."""
-
-    id: str
-    method: str
-    gateway: str
-    amount: int
-    token: str | None = None
-    expires_at: str | None = None
-    events: list[PaymentEvent] = []
-
-
-class Invoice(Record):
-    """What a shipment is worth: shares of exactly its units, delivery shares, fees (first invoice only)."""
-
-    id: str
-    shipment_id: str
-    fulfillment_order_id: str
-    issued_at: str
-    lines: list[dict[str, Any]]
-    fees: list[dict[str, Any]] = []
-    net_amount: int = 0
-    tax_amount: int = 0
-    total_amount: int = 0
-    captures: list[dict[str, Any]] = []
-
-
-class CreditMemo(Record):
-    """What is given back, and for what."""
-
-    id: str
-    return_id: str | None = None
-    issued_at: str
-    lines: list[dict[str, Any]]
-    net_amount: int = 0
-    tax_amount: int = 0
-    total_amount: int = 0
-    refunds: list[dict[str, Any]] = []
-
-
 class ReturnLine(Stored):
     """Units of one line on their way back. received >= settling >= settled.
 

@@ -7,7 +7,7 @@ from oms.orders.order import Order
 from oms.orders.quantities import cancelled_units, kept, reserved
 from oms.orders.records import LineState
 from oms.orders.totals import Totals
-from oms.payments.ledger import Buckets, fold
+from oms.payments.ledger import Buckets, fold, open_at
 
 _PARCEL_TROUBLE = ("failure", "return_to_sender")
 
@@ -19,9 +19,7 @@ def buckets(order: Order) -> Buckets:
 
 def open_authorization(order: Order) -> int:
     """What can still be captured at this moment: expired authorizations do not count."""
-    return sum(
-        fold(payment).open_authorization for payment in order.payments.values() if not payment.expires_at or payment.expires_at > order.now
-    )
+    return sum(open_at(payment, order.now) for payment in order.payments.values())
 
 
 def credited_units(order: Order) -> dict[str, list[list[int]]]:

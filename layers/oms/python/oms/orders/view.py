@@ -15,7 +15,6 @@ from oms.orders.records import (
     PROCESSING_HOURS,
     TRANSIT_DAYS,
     FulfillmentOrder,
-    Payment,
     Personal,
     PlacedGroup,
     PlacedLine,
@@ -25,7 +24,8 @@ from oms.orders.records import (
     Shipment,
 )
 from oms.orders.totals import totals_of
-from oms.payments.ledger import fold, payment_status
+from oms.payments.ledger import expires_at, fold, payment_status
+from oms.payments.records import Payment
 
 
 def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def payment_view(payment: Payment, now: str) -> dict[str, Any]:
         "captured": sums.captured,
         "refunded": sums.refunded,
         "voided": sums.voided,
-        "expires_at": payment.expires_at,
+        "expires_at": expires_at(payment),
         "events": [event.model_dump(exclude={"key"}, exclude_none=True) for event in payment.events],
     }
 

@@ -1,21 +1,51 @@
-"""What every payment gateway can do. Each call carries our key; the same key gives the same answer and moves money once."""
+"""What every payment gateway can do. Each instruction carries our key; the same key gives the same answer and moves money once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from oms.errors import Fault, Refused, invalid
-from oms.orders.records import Payment
+from oms.errors import Fault, OmsError, Refused, invalid
+from oms.payments.records import Payment
+
+Kind = Literal["authorization", "capture", "refund", "void"]
 
 
 class PaymentDeclined(Refused):
     """The gateway said no, definitively; a new attempt needs a new key."""
 
 
+class StillPending(OmsError):
+    """The gateway has taken an instruction and will say later what became of it."""
+
+
+class Unsure(OmsError):
+    """Nobody knows whether an earlier instruction moved money, and asking again could move it twice: a person looks at the gateway."""
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """What a gateway is asked to do with one tender: an amount in minor units of `currency`, under our key.
+
+    `of`: the gateway's reference of the authorization that a capture or void draws on, or whose captures a refund pays back. `final`:
+    nothing more will be captured of it.
+    """
+
+    kind: Kind
+    key: str
+    amount: int
+    currency: str
+    at: str
+    of: str | None = None
+    final: bool = False
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What the gateway says about one request. `reference` is its own id, `at` its own time, `expires_at` the end of an authorization."""
+    """What the gateway says about one instruction. `reference` is its own id, `at` its own time.
+
+    Of an authorization: `expires_at` its end; `once` when it allows a single capture; `source` what another one can be made from.
+    """
 
     state: Literal["requested", "failed", "succeeded"]
     amount: int
@@ -23,22 +53,26 @@ class Outcome:
     reference: str
     reason: str | None = None
     expires_at: str | None = None
+    once: bool = False
+    source: str | None = None
 
 
 class Gateway(Protocol):
     """A payment provider. Raises Retryable when it cannot be reached or answers with a fault of its own."""
 
-    def authorize(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
-        """Reserve `amount` on the tender."""
+    @property
+    def key_hours(self) -> int | None:
+        """How long it remembers our keys; None: for ever."""
 
-    def capture(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
-        """Take `amount` of what is authorized."""
+    @property
+    def voids_parts(self) -> bool:
+        """Whether a part of an authorization can be given back."""
 
-    def refund(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
-        """Give `amount` of what was captured back."""
+    def perform(self, what: Instruction, payment: Payment) -> Outcome:
+        """Do it, once per key."""
 
-    def void(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
-        """Give `amount` of an authorization back."""
+    def look_up(self, what: Instruction, payment: Payment) -> Outcome | None:
+        """What became of an instruction given earlier, found by our key among the gateway's records; None if it has none such."""
 
 
 Gateways = dict[str, Gateway]

@@ -9,7 +9,8 @@ from oms.ids import part_id
 from oms.money.shares import Share
 from oms.money.units import Units, count
 from oms.orders.order import Order
-from oms.orders.records import CreditMemo, Invoice, Shipment
+from oms.orders.records import Shipment
+from oms.payments.records import CreditMemo, Invoice
 
 
 def invoice_for(order: Order, shipment: Shipment) -> Invoice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from oms.orders.records import Payment, PaymentEvent
+from oms.payments.records import Payment, PaymentEvent
 from oms.stored import Stored
 
 _STATE_ORDER = {"requested": 0, "failed": 1, "succeeded": 2}
@@ -14,6 +14,7 @@ _BUCKET = {
     "capture": "captured",
     "refund": "refunded",
     "void": "voided",
+    "expiry": "voided",
     "chargeback": "charged_back",
 }
 
@@ -49,20 +50,106 @@ class Buckets(Stored):
 def newest(events: Iterable[PaymentEvent]) -> list[PaymentEvent]:
     """One event per kind and reference: the newest by the provider's time, ties requested < failed < succeeded.
 
-    An event without a reference yet goes by our key until the provider has answered.
+    An event without a reference yet goes by our key until the provider has answered. What only our own request knows (its key, what it is
+    for, the authorization it draws on) stays with the fact, whoever tells the rest of it.
     """
-    events = list(events)
-    known: dict[tuple[str, str], PaymentEvent] = {}
+    same: dict[tuple[str, str], list[PaymentEvent]] = {}
     for event in events:
-        name = (event.kind, event.reference or event.key or "")
-        if name not in known or _rank(event) > _rank(known[name]):
-            known[name] = event
-    answered = {(event.kind, event.key) for event in events if event.reference and event.key}
-    return [event for event in known.values() if event.reference or (event.kind, event.key) not in answered]
+        same.setdefault((event.kind, event.reference or event.key or ""), []).append(event)
+    answered = {(kind, event.key) for (kind, _), group in same.items() for event in group if event.reference and event.key}
+    return [
+        _merged(group)
+        for (kind, _), group in same.items()
+        if any(event.reference for event in group) or (kind, group[0].key) not in answered
+    ]
 
 
-def _rank(event: PaymentEvent) -> tuple[str, int, int]:
-    return event.at, _STATE_ORDER[event.state], event.amount
+_OURS = ("key", "of", "document", "expires_at", "once")
+
+
+def _merged(group: list[PaymentEvent]) -> PaymentEvent:
+    best = max(group, key=_rank)
+    known = {name: max((str(value) for event in group if (value := getattr(event, name))), default=None) for name in _OURS[:4]}
+    return best.model_copy(update={**known, "once": any(event.once for event in group)})
+
+
+def _rank(event: PaymentEvent) -> tuple[str, int, int, str]:
+    return event.at, _STATE_ORDER[event.state], event.amount, event.reason or ""
+
+
+class Authorization(Stored):
+    """One authorization of a tender: what it was for, what was taken or given back of it, what is under way. Minor units."""
+
+    reference: str
+    amount: int
+    at: str
+    expires_at: str | None = None
+    once: bool = False
+    captured: int = 0
+    voided: int = 0
+    pending: int = 0
+
+    @property
+    def open(self) -> int:
+        """What can still be captured of it."""
+        return max(0, self.amount - self.captured - self.voided)
+
+    @property
+    def free(self) -> int:
+        """What nobody has asked for yet."""
+        return max(0, self.open - self.pending)
+
+    def live(self, at: str) -> bool:
+        """Whether it has not run out at that time."""
+        return not self.expires_at or self.expires_at > at
+
+
+def authorizations(payment: Payment) -> list[Authorization]:
+    """A tender's authorizations that succeeded, oldest first. What does not say which it draws on, draws on the newest."""
+    events = newest(payment.events)
+    granted = sorted((e for e in events if e.kind == "authorization" and e.state == "succeeded"), key=lambda e: (e.at, e.reference or ""))
+    sums = {e.reference or "": {"amount": e.amount, "captured": 0, "voided": 0, "pending": 0} for e in granted}
+    if not sums:
+        return []
+    last = granted[-1].reference or ""
+    columns = {"adjustment": "amount", "capture": "captured", "void": "voided", "expiry": "voided"}
+    for event in events:
+        column = columns.get(event.kind)
+        if column and event.state != "failed":
+            row = sums[event.of if event.of in sums else last]
+            row[column if event.state == "succeeded" else "pending"] += event.amount
+    return [
+        Authorization(reference=name, at=event.at, expires_at=event.expires_at, once=event.once, **sums[name])
+        for event in granted
+        if (name := event.reference or "") in sums
+    ]
+
+
+def captures(payment: Payment) -> list[tuple[str | None, int]]:
+    """What may be refunded of each authorization's captures, oldest first; under the capture's own name where there was none."""
+    known = [each.reference for each in authorizations(payment)]
+    sums: dict[str | None, int] = dict.fromkeys(known, 0)
+    events = sorted(newest(payment.events), key=lambda event: event.at)
+    for event in events:
+        if event.kind == "capture" and event.state == "succeeded":
+            of = event.of if event.of in sums else known[-1] if known else event.reference
+            sums[of] = sums.get(of, 0) + event.amount
+    for event in events:
+        if event.kind in ("refund", "chargeback") and event.state != "failed" and sums:
+            of = event.of if event.of in sums else max(sums, key=lambda name: sums[name])
+            sums[of] -= event.amount
+    return [(of, amount) for of, amount in sums.items() if amount > 0]
+
+
+def open_at(payment: Payment, at: str) -> int:
+    """What can be captured of a tender at that time: authorizations that have run out by then do not count."""
+    return sum(each.open for each in authorizations(payment) if each.live(at))
+
+
+def expires_at(payment: Payment) -> str | None:
+    """When the newest authorization runs out; None if it never does, or there is none."""
+    known = authorizations(payment)
+    return known[-1].expires_at if known else None
 
 
 def fold(payment: Payment) -> Buckets:
@@ -114,7 +201,7 @@ def payment_status(payment: Payment, now: str) -> str:
         ("partially_refunded", sums.refunded > 0),
         ("captured", sums.captured > 0 and sums.open_authorization == 0),
         ("partially_captured", sums.captured > 0),
-        ("expired", sums.open_authorization > 0 and payment.expires_at is not None and payment.expires_at <= now),
+        ("expired", sums.open_authorization > 0 and not open_at(payment, now)),
         ("authorized", sums.open_authorization > 0),
         ("pending", sums.pending_authorization + sums.pending_capture > 0),
         ("voided", sums.voided > 0),

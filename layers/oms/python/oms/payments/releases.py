@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from oms.orders.order import Order
 from oms.orders.quantities import kept
-from oms.orders.records import Payment
-from oms.payments.ledger import fold
+from oms.payments.funds import Part
+from oms.payments.ledger import authorizations, fold
+from oms.payments.records import Invoice
 
 
-def to_release(order: Order) -> list[tuple[Payment, int]]:
-    """Tenders and what is still authorized on them, once every unit is cancelled or invoiced; nothing before that, nor while a capture is
-    under way. What has expired needs no release."""
+def to_release(order: Order) -> list[Part]:
+    """What is still authorized, once every unit is cancelled or invoiced; nothing before that, nor while money is under way.
+    What has run out needs no release."""
     if order.summary.status in ("received", "declined"):
         return []
     charged = all(shipment.invoice_id for shipment in order.shipments.values())
     if not charged or any(state.shipped < kept(state) for state in order.summary.lines.values()):
         return []
-    sums = {payment.id: fold(payment) for payment in order.payments.values()}
-    if any(each.pending_capture + each.pending_authorization for each in sums.values()):
+    if any(sums.pending_capture + sums.pending_authorization for sums in map(fold, order.payments.values())):
         return []
-    live = [payment for payment in order.payments.values() if not payment.expires_at or payment.expires_at > order.now]
-    return [(payment, sums[payment.id].open_authorization) for payment in live if sums[payment.id].open_authorization > 0]
+    return [
+        Part(payment, each.open, each.reference)
+        for payment in order.payments.values()
+        for each in authorizations(payment)
+        if each.open and each.live(order.now)
+    ]
+
+
+def is_last(order: Order, invoice: Invoice) -> bool:
+    """Whether nothing more will be captured after this invoice, as things stand."""
+    rest = [parcel for parcel in order.shipments.values() if not parcel.invoice_id and parcel.id != invoice.shipment_id]
+    return not rest and all(state.shipped >= kept(state) for state in order.summary.lines.values())
 
 
 def after_release(order: Order) -> str:

@@ -1,36 +1,56 @@
-"""One request to a gateway, safe to repeat: record the intent, call with its key, record the outcome (design section 3)."""
+"""One instruction to a gateway, safe to repeat: record the intent, call with its key, record the outcome (design section 3)."""
 
 from __future__ import annotations
 
-from oms.orders.records import Payment, PaymentEvent
+from oms.clock import later
 from oms.payments import ledger
-from oms.payments.gateway import Gateway, Outcome
+from oms.payments.gateway import Gateway, Instruction, Outcome, Unsure
+from oms.payments.records import Payment, PaymentEvent
 
 
-def intend(payment: Payment, kind: str, key: str, amount: int, now: str) -> bool:
-    """Note that we are about to ask; False if this very request is on record already."""
-    if ledger.find(payment, key):
+def intend(payment: Payment, what: Instruction, document: str | None = None) -> bool:
+    """Note that we are about to ask; False if this very instruction is on record already."""
+    if ledger.find(payment, what.key):
         return False
-    return ledger.add(payment, PaymentEvent(kind=kind, state="requested", amount=amount, at=now, key=key))
+    intent = PaymentEvent(kind=what.kind, state="requested", amount=what.amount, at=what.at, key=what.key, of=what.of, document=document)
+    return ledger.add(payment, intent)
 
 
-def ask(gateway: Gateway, payment: Payment, kind: str, key: str, amount: int, currency: str, now: str) -> Outcome:
-    """Ask the gateway. Never inside a transaction; a repetition with the same key moves nothing twice."""
-    call = {"authorization": gateway.authorize, "capture": gateway.capture, "refund": gateway.refund, "void": gateway.void}[kind]
-    return call(key, payment, amount, currency, now)
+def ask(gateway: Gateway, payment: Payment, what: Instruction) -> Outcome:
+    """Ask the gateway. Never inside a transaction; a repetition with the same key moves nothing twice.
+
+    An intent older than the gateway remembers keys is looked up instead. Unsure if it knows nothing of it: never a second call.
+    """
+    known = ledger.find(payment, what.key)
+    if known and gateway.key_hours is not None and later(known.at, hours=gateway.key_hours) <= what.at:
+        found = gateway.look_up(what, payment)
+        if found is None:
+            raise Unsure(
+                f"{what.kind} of {what.amount} {what.currency} was asked of {payment.gateway} at {known.at} and never answered; "
+                f"it knows nothing of {what.key} now. Look there before anything is done again",
+                kind="payment-unsure",
+            )
+        return found
+    return gateway.perform(what, payment)
 
 
-def conclude(payment: Payment, kind: str, key: str, outcome: Outcome) -> bool:
+def conclude(payment: Payment, what: Instruction, outcome: Outcome) -> bool:
     """Put the gateway's answer in place of the intent; True if that is news."""
-    if kind == "authorization" and outcome.state != "requested":
-        payment.expires_at, payment.token = outcome.expires_at, None
+    known = ledger.find(payment, what.key)
+    if what.kind == "authorization" and outcome.state != "requested":
+        payment.token = None
+        payment.source = outcome.source or payment.source
     event = PaymentEvent(
-        kind=kind,
+        kind=what.kind,
         state=outcome.state,
         amount=outcome.amount,
         at=outcome.at,
-        key=key,
+        key=what.key,
         reference=outcome.reference,
+        of=what.of,
+        expires_at=outcome.expires_at,
+        once=outcome.once,
+        document=known.document if known else None,
         reason=outcome.reason,
     )
     return ledger.add(payment, event)

@@ -16,8 +16,8 @@ import hashlib
 
 from oms.clock import later
 from oms.errors import Retryable
-from oms.orders.records import Payment
-from oms.payments.gateway import Outcome
+from oms.payments.gateway import Instruction, Outcome
+from oms.payments.records import Payment
 
 _AUTHORIZATION_DAYS = 7
 _UNAVAILABLE = "tok_unavailable"
@@ -25,35 +25,37 @@ _KNOWN = {"tok_approve", "tok_capture_decline", "tok_capture_decline_once", "tok
 
 
 class Sandbox:
-    """A gateway that moves no money."""
+    """A gateway that moves no money. It has no memory, so it knows every key for ever."""
 
-    def authorize(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
-        """Succeeds for the known tokens, declines otherwise; the authorization is good for seven days."""
-        name = payment.token or ""
+    key_hours: int | None = None
+    voids_parts = True
+
+    def perform(self, what: Instruction, payment: Payment) -> Outcome:
+        """Succeeds unless the token's name, or that of the token behind the authorization, says otherwise."""
+        if what.kind == "authorization":
+            return self._authorize(what, payment)
+        behaviour = _behaviour(payment)
+        reason = {
+            ("capture", "tok_capture_decline"): "card_declined",
+            ("capture", "tok_capture_decline_once"): "card_declined" if what.key.endswith("/1") else None,
+            ("refund", "tok_refund_decline"): "refund_declined",
+        }.get((what.kind, behaviour))
+        short = {"capture": "cap", "refund": "ref"}.get(what.kind, what.kind)
+        return Outcome("failed" if reason else "succeeded", what.amount, what.at, _reference(short, what.key), reason)
+
+    def look_up(self, what: Instruction, payment: Payment) -> Outcome | None:
+        """The same again."""
+        return self.perform(what, payment)
+
+    def _authorize(self, what: Instruction, payment: Payment) -> Outcome:
+        name = payment.token or payment.source or ""
         if name == _UNAVAILABLE:
             raise Retryable("the sandbox gateway cannot be reached (tok_unavailable)")
         if name not in _KNOWN:
             reason = "insufficient_funds" if "insufficient" in name else "card_declined" if "decline" in name else "unknown_token"
-            return Outcome("failed", amount, now, _reference("auth", key), reason)
-        return Outcome("succeeded", amount, now, _reference("auth", key, name), expires_at=later(now, days=_AUTHORIZATION_DAYS))
-
-    def capture(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
-        """Succeeds unless the authorization's token says otherwise."""
-        behaviour = _behaviour(payment)
-        first = key.endswith("/1")
-        if behaviour == "tok_capture_decline" or (behaviour == "tok_capture_decline_once" and first):
-            return Outcome("failed", amount, now, _reference("cap", key), "card_declined")
-        return Outcome("succeeded", amount, now, _reference("cap", key))
-
-    def refund(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
-        """Succeeds unless the authorization's token says otherwise."""
-        if _behaviour(payment) == "tok_refund_decline":
-            return Outcome("failed", amount, now, _reference("ref", key), "refund_declined")
-        return Outcome("succeeded", amount, now, _reference("ref", key))
-
-    def void(self, key: str, payment: Payment, amount: int, currency: str, now: str) -> Outcome:
-        """Always succeeds."""
-        return Outcome("succeeded", amount, now, _reference("void", key))
+            return Outcome("failed", what.amount, what.at, _reference("auth", what.key), reason)
+        expires_at = later(what.at, days=_AUTHORIZATION_DAYS)
+        return Outcome("succeeded", what.amount, what.at, _reference("auth", what.key, name), expires_at=expires_at, source=name)
 
 
 def _reference(kind: str, key: str, behaviour: str = "") -> str:

@@ -10,8 +10,9 @@ from oms.errors import Conflict, Fault, NotFound, invalid
 from oms.money.units import count, lowest, minus, union
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import available_to_return
-from oms.orders.records import CreditMemo, PlacedLine, Receipt, Return, ReturnLine
+from oms.orders.records import PlacedLine, Receipt, Return, ReturnLine
 from oms.payments.invoices import credit_memo_for
+from oms.payments.records import CreditMemo
 from oms.settings import Settings
 from oms.wire import Key, Quantity, Text, Wire
 

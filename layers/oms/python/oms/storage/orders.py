@@ -22,12 +22,9 @@ from oms.errors import Conflict, NotFound, OmsError, Retryable
 from oms.inventory.counts import Movement
 from oms.orders.order import Order, StockChange
 from oms.orders.records import (
-    CreditMemo,
     Entry,
     Explanation,
     FulfillmentOrder,
-    Invoice,
-    Payment,
     Personal,
     Placed,
     ProcessException,
@@ -39,6 +36,7 @@ from oms.orders.records import (
     Wait,
 )
 from oms.orders.statuses import order_status
+from oms.payments.records import CreditMemo, Invoice, Payment
 from oms.storage.capacity import bookings
 from oms.storage.codec import encode
 from oms.storage.effects import movement, queue_entries, reservations, row_effect, summed

@@ -1,0 +1,107 @@
+"""What is stored of an order's money: tenders, invoices, credit memos, changes. Shapes only; rules live beside them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from oms.orders.records import Record
+from oms.stored import Stored
+
+
+class PaymentEvent(Stored):
+    """One fact about a tender: what we asked (state requested, our key) or what the provider says (its reference and time).
+
+    `of`: the authorization (its reference) that a capture, void or expiry draws on, or whose captures a refund pays back. `expires_at` and
+    `once` (only one capture is allowed, what is left then lapses) belong to an authorization. `document`: what a capture or refund is for.
+    """
+
+    kind: str
+    state: Literal["requested", "failed", "succeeded"]
+    amount: int
+    at: str
+    key: str | None = None
+    reference: str | None = None
+    of: str | None = None
+    expires_at: str | None = None
+    once: bool = False
+    document: str | None = None
+    reason: str | None = None
+
+
+class Payment(Record):
+    """One tender; its amounts are folded from `events`. `amount` is what it is to pay.
+
+    `token` is kept only until the gateway has authorized; `source` is what the gateway needs to authorize once more (never a card, never
+    shown). `account_id`: the credit account of a gift card or store credit. `net_days`: terms, paid after the invoice.
+    """
+
+    id: str
+    method: str
+    gateway: str
+    amount: int
+    account_id: str | None = None
+    net_days: int | None = None
+    token: str | None = None
+    source: str | None = None
+    events: list[PaymentEvent] = []
+
+
+class Invoice(Record):
+    """What a shipment, or a change that raises the price, is worth: shares of exactly its units, delivery shares, fees.
+
+    How it is paid: `captures` were taken for it, `applied` had been captured before, `receivables` are owed by terms, each
+    {payment_id, amount, ...}. `number` is given once, without gaps per channel, after the invoice exists; with it the `seller` as of then.
+    """
+
+    id: str
+    number: str | None = None
+    shipment_id: str | None = None
+    fulfillment_order_id: str | None = None
+    change_id: str | None = None
+    issued_at: str
+    supplied_at: str | None = None
+    lines: list[dict[str, Any]] = []
+    fees: list[dict[str, Any]] = []
+    net_amount: int = 0
+    tax_amount: int = 0
+    total_amount: int = 0
+    captures: list[dict[str, Any]] = []
+    applied: list[dict[str, Any]] = []
+    receivables: list[dict[str, Any]] = []
+    seller: dict[str, Any] | None = None
+
+
+class CreditMemo(Record):
+    """What is given back, and for what. `refunds` went back to tenders; `offsets` lower what an invoice still has open by terms."""
+
+    id: str
+    number: str | None = None
+    return_id: str | None = None
+    change_id: str | None = None
+    issued_at: str
+    lines: list[dict[str, Any]]
+    fees: list[dict[str, Any]] = []
+    net_amount: int = 0
+    tax_amount: int = 0
+    total_amount: int = 0
+    refunds: list[dict[str, Any]] = []
+    offsets: list[dict[str, Any]] = []
+    seller: dict[str, Any] | None = None
+
+
+class Change(Record):
+    """Something done to an order after it was placed that moves money: a cancellation, a new tender, an authorization to renew.
+
+    `worth`: by how much it lowered (or, negative, raised) what the order costs; never more than that is paid back for it.
+    """
+
+    id: str
+    kind: str
+    run: int = 1
+    status: Literal["pending", "done", "partial", "refused"] = "pending"
+    worth: int = 0
+    payment_id: str | None = None
+    reason: str | None = None
+    requested_at: str
+    closed_at: str | None = None
+    refunds: list[dict[str, Any]] = []

@@ -1,0 +1,120 @@
+"""Money that a document needs moved, one instruction per tender: what is on record is asked again as it is, what is missing is added.
+
+Plan, intend, ask, conclude: repeated at any point it comes to the same, because instructions are found again by the document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from oms.orders.order import Order
+from oms.payments import ledger
+from oms.payments.funds import Part
+from oms.payments.gateway import Instruction, Kind, Outcome
+from oms.payments.records import Payment, PaymentEvent
+from oms.payments.requests import conclude, intend
+
+_VERBS = {"authorization": "authorized", "capture": "captured", "refund": "refunded", "void": "voided"}
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Money taken for, paid back for or no longer held because of a document (an invoice, a credit memo, a change)."""
+
+    kind: Kind
+    document: str
+
+
+@dataclass(frozen=True)
+class Move:
+    """One instruction to one tender."""
+
+    payment_id: str
+    what: Instruction
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the gateway said to a move."""
+
+    move: Move
+    outcome: Outcome
+
+
+def under_way(order: Order, transfer: Transfer) -> list[Move]:
+    """Instructions that were given, or were about to be, and have no answer on record."""
+    return [
+        Move(payment.id, Instruction(transfer.kind, event.key, event.amount, order.placed.currency, order.now, event.of))
+        for payment in order.payments.values()
+        for event in _of(payment, transfer)
+        if event.state == "requested" and event.key
+    ]
+
+
+def settled(order: Order, transfer: Transfer) -> list[dict[str, Any]]:
+    """What has been moved for the document, per tender."""
+    return [
+        {"payment_id": payment.id, "amount": event.amount, "reference": event.reference}
+        for payment in order.payments.values()
+        for event in _of(payment, transfer)
+        if event.state == "succeeded"
+    ]
+
+
+def moved(order: Order, transfer: Transfer) -> int:
+    """How much has been moved for the document."""
+    return sum(row["amount"] for row in settled(order, transfer))
+
+
+def add_moves(order: Order, transfer: Transfer, parts: Sequence[Part], *, final: bool = False) -> list[Move]:
+    """Note what will be asked of which tender. A key is made of order, kind, document, tender and attempt; it is used once."""
+    moves: list[Move] = []
+    for part in parts:
+        tender = part.payment.id + _which(part)
+        key = ledger.attempt_key(part.payment, f"{order.id}/{transfer.kind}/{transfer.document}/{tender}")
+        what = Instruction(transfer.kind, key, part.amount, order.placed.currency, order.now, part.of, final)
+        if intend(part.payment, what, transfer.document):
+            moves.append(Move(part.payment.id, what))
+    return moves
+
+
+def record(order: Order, transfer: Transfer, answers: Sequence[Answer]) -> None:
+    """Put the answers in place of the intents; each that is news is an event. What an authorization that allows one capture only still
+    has, lapses with it."""
+    for answer in answers:
+        payment, what, outcome = order.payments[answer.move.payment_id], answer.move.what, answer.outcome
+        if not conclude(payment, what, outcome):
+            continue
+        verb = {"succeeded": _VERBS[what.kind], "failed": f"{what.kind}_declined", "requested": f"{what.kind}_pending"}[outcome.state]
+        order.record(f"payment.{verb}", payment_id=payment.id, amount=outcome.amount, document_id=transfer.document, reason=outcome.reason)
+        if what.kind == "capture" and outcome.state == "succeeded":
+            _lapse(order, payment, what.of)
+
+
+def lapse(order: Order, payment: Payment, reference: str, why: str) -> int:
+    """Note that what an authorization still has can no longer be captured. Returns how much that was."""
+    for each in ledger.authorizations(payment):
+        if each.reference == reference and each.free > 0:
+            key = f"{order.id}/expiry/{payment.id}/{reference}"
+            lapsed = PaymentEvent(kind="expiry", state="succeeded", amount=each.free, at=order.now, key=key, of=reference, reason=why)
+            return each.free if ledger.add(payment, lapsed) else 0
+    return 0
+
+
+def _lapse(order: Order, payment: Payment, reference: str | None) -> None:
+    for each in ledger.authorizations(payment):
+        if each.once and each.reference == reference:
+            lapse(order, payment, each.reference, "it allowed one capture")
+
+
+def _of(payment: Payment, transfer: Transfer) -> list[PaymentEvent]:
+    return [event for event in ledger.newest(payment.events) if event.kind == transfer.kind and event.document == transfer.document]
+
+
+def _which(part: Part) -> str:
+    """Tells a tender's later authorizations apart; the first needs no name."""
+    known = [each.reference for each in ledger.authorizations(part.payment)]
+    place = known.index(part.of) if part.of in known else 0
+    return f".{place + 1}" if place else ""
