@@ -52,6 +52,7 @@ class OmsStack(Stack):
         Machines(self, "Machines", functions=functions, removal=removal)
         events.relay_from(tables.orders, functions["relay"], OF_ORDERS)
         events.relay_from(tables.orders, functions["stockkeeper"], OF_STOCK)
+        events.keep_books_with(functions["bookkeeper"])
         events.sweep_with(functions["stockkeeper"])
         events.reconcile_with(functions["reconcile"])
         identity = Identity(self, "Identity", removal=removal)

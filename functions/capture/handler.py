@@ -10,9 +10,10 @@ from oms.api.http import asked, client_of, create_api, header, json_body, reply
 from oms.api.observe import observed
 from oms.errors import Conflict
 from oms.flows.capture import Placed, capture_step, pay_declined, place
+from oms.flows.tenders import pay_due
 from oms.orders.placing import content_digest, read_order, read_tender
 from oms.orders.view import order_view
-from oms.storage.orders import load_personal
+from oms.storage.orders import load, load_personal
 
 app = create_api()
 
@@ -27,9 +28,13 @@ def post_order() -> Response[str]:
 
 @app.post("/v1/orders/<order_id>/payments")
 def post_payment(order_id: str) -> Response[str]:
-    """Another card on a declined order: 201 captured, 402 declined again."""
-    tender = read_tender(json_body(app))
-    return _answer(pay_declined(order_id, tender, asked(app), actor=f"client:{client_of(app)}"))
+    """Another tender. On a declined order it is tried at once: 201 captured, 402 declined again. Where something is due: 202, Settle asks."""
+    tender, request, actor = read_tender(json_body(app)), asked(app), f"client:{client_of(app)}"
+    known = request.earlier()
+    if known.get("due") if known else load(order_id).summary.status not in ("declined", "received"):
+        order, replayed = pay_due(order_id, tender, request, actor=actor)
+        return reply(202, order_view(order, load_personal(order.id)), version=order.summary.version, replayed=replayed)
+    return _answer(pay_declined(order_id, tender, request, actor=actor))
 
 
 def _answer(placed: Placed) -> Response[str]:

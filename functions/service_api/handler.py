@@ -8,9 +8,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from oms.api.commands import command
-from oms.api.http import asked, client_of, create_api, json_body, parsed, reply
+from oms.api.http import asked, client_of, create_api, json_body, may, parsed, reply
 from oms.api.observe import observed
-from oms.errors import NotFound
+from oms.errors import Forbidden, NotFound
+from oms.flows.gift_cards import refuse_spent
 from oms.flows.shortages import decide
 from oms.fulfillment.work import follow_holds
 from oms.ids import order_of
@@ -64,7 +65,9 @@ def post_return(order_id: str) -> Response[str]:
 
     def announce(order: Order) -> str:
         order.must_be_live()
-        return returns.request_return(order, request, settings()).id
+        ret = returns.request_return(order, request, settings())
+        refuse_spent(order, ret)
+        return ret.id
 
     return command(app, order_id, announce, _return, status=201)
 
@@ -98,7 +101,9 @@ def post_exception_action(exception_id: str, action: str) -> Response[str]:
 
     def resolve(order: Order) -> None:
         request = parsed(body, exceptions.ResolveRequest)
-        exceptions.resolve(order, exceptions.find(order, exception_id), request.action, request.note)
+        if request.action == "release_anyway" and not may(app, "finance.write"):
+            raise Forbidden("letting goods go without money needs the scope finance.write")
+        exceptions.resolve(order, exceptions.find(order, exception_id), request.action, request.note, client_of(app))
 
     acts: dict[str, Callable[[Order], None]] = {
         "retry": lambda order: exceptions.retry(order, exceptions.find(order, exception_id), parsed(body, exceptions.CloseRequest).note),

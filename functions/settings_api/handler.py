@@ -1,4 +1,4 @@
-"""What a merchant sets: locations, channels, delivery methods, reasons, routing rules."""
+"""What a merchant sets: locations, channels, delivery methods, reasons, routing rules, business customers' accounts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 from oms.api.http import create_api, json_body, parsed, reply
 from oms.api.observe import observed
 from oms.errors import NotFound
-from oms.settings import KINDS, model_of
+from oms.settings import KINDS, SINGLE, model_of
 from oms.storage.settings import put_setting, setting
 
 app = create_api()
@@ -35,8 +35,9 @@ def get(kind: str, key: str) -> Response[str]:
 
 
 def _model(kind: str) -> Any:
-    if kind not in KINDS:
-        raise NotFound(f"there are no settings '{kind}'; there are {', '.join(KINDS)}")
+    known = (*KINDS, *SINGLE)
+    if kind not in known:
+        raise NotFound(f"there are no settings '{kind}'; there are {', '.join(known)}")
     return model_of(kind)
 
 

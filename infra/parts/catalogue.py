@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MACHINES = ("order", "fulfillment", "return")
+MACHINES = ("order", "fulfillment", "return", "change")
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Needs:
     `lists`: may query the index of orders; `places`: the index of stock by place; `keys`: may use items of orders with these beginnings
     of the partition key, and no others; `webhooks`: the kind of webhook secrets it may read; `executions`: actions on the state machines;
     `resumes`: may resume waiting executions; `publishes`: may put events on the bus; `parks`, `unparks`: may write, read the parked queue;
+    `tells_books`: may write the queue of the books;
     `loads`: read (files to load), or work (also write and read reports about them); `feed`: may read the stream of inventory.
     """
 
@@ -34,6 +35,7 @@ class Needs:
     publishes: bool = False
     loads: str = ""
     feed: bool = False
+    tells_books: bool = False
     parks: bool = False
     unparks: bool = False
     timeout: int = 30  # seconds; an HTTP API waits for 30 at most, a step's state for longer (see machines/steps.py)
@@ -62,7 +64,10 @@ STEPS = {
     "ship": Needs(
         "Wait for shipments, releases and deliveries; end what nobody shipped in time", orders=RECORD, inventory=STOCK, resumes=True
     ),
-    "capture_payment": Needs("Invoice everything shipped and capture exactly that", orders=RECORD),
+    "capture_payment": Needs(
+        "Invoice everything shipped and capture exactly that; secure the payment of work", orders=RECORD, settings=READ
+    ),
+    "settle": Needs("Move the money of a change: refund, void, authorize, capture", orders=RECORD, settings=READ),
     "return_order": Needs("Approve a return, wait for the goods, settle it", orders=RECORD, inventory=STOCK, settings=READ, resumes=True),
     "raise_exception": Needs("Record a process exception and wait for a decision", orders=RECORD, resumes=True),
 }
@@ -103,18 +108,24 @@ EDGES = {
         settings=READ,
         memory=1024,
     ),
-    "settings_api": Needs("Locations, channels, methods, reasons, routing rules", keys="key#", settings=f"{READ} PutItem UpdateItem"),
+    "finance_api": Needs("Invoices, credit memos, money received for them, the journal", orders=RECORD),
+    "credit_api": Needs("Gift cards, store credit, what business customers owe", keys="key# credit_ account_", settings=READ),
+    "settings_api": Needs(
+        "Locations, channels, methods, reasons, routing rules, accounts", keys="key#", settings=f"{READ} PutItem UpdateItem"
+    ),
     "carrier_webhook": Needs("Signed news from carriers", orders=RECORD, webhooks="carriers"),
+    "payment_page": Needs("Pay what an order owes by a signed link", orders=RECORD, settings=READ, webhooks="links", memory=1024),
     "payment_webhook": Needs("Signed news from payment providers", orders=RECORD, webhooks="payments"),
 }
 
 BACKGROUND = {
     "relay": Needs(
-        "After a commit: start executions, resume them, publish events",
+        "After a commit: start executions, resume them, publish events, tell the books",
         orders=f"{READ} UpdateItem",
         executions="StartExecution",
         resumes=True,
         publishes=True,
+        tells_books=True,
         parks=True,
         timeout=60,
     ),
@@ -130,6 +141,7 @@ BACKGROUND = {
         timeout=300,
         memory=1024,
     ),
+    "bookkeeper": Needs("Number documents and write the journal, one channel after the other", orders=RECORD, settings=READ, timeout=60),
     "reconcile": Needs(
         "Find and repair what was left undone",
         orders=RECORD,
@@ -140,6 +152,7 @@ BACKGROUND = {
         executions="StartExecution DescribeExecution",
         resumes=True,
         publishes=True,
+        tells_books=True,
         unparks=True,
         timeout=240,  # it runs every 5 minutes and never twice at once for long
     ),

@@ -1,4 +1,4 @@
-"""What moves after a commit: the bus, relay's stream mapping, the parked queue, reconcile's schedule."""
+"""What moves after a commit: the bus, relay's stream mapping, the parked queue and that of the books, reconcile's schedule."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ def entries_of(*prefixes: str) -> dict[str, object]:
 
 
 OF_ORDERS = entries_of("ord_")
-OF_STOCK = entries_of("sku_", "res_", "load_", "loc_", "exc_")
+OF_STOCK = entries_of("sku_", "res_", "load_", "loc_", "exc_", "credit_")
 
 
 class Events(Construct):
-    """The bus `oms` and the queue `oms-parked`, where relay puts what it cannot do now."""
+    """The bus `oms`; the queue `oms-parked`, where relay puts what it cannot do now; the queue `oms-books.fifo`, which the bookkeeper
+    reads: one channel is a group, so that it is with one consumer at a time."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
@@ -38,15 +39,43 @@ class Events(Construct):
             retention_period=Duration.days(14),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead, max_receive_count=10),
         )
-        self.dead.metric_approximate_number_of_messages_visible(period=Duration.minutes(5)).create_alarm(
-            self,
+        self._alarm(
             "DeadLetters",
-            alarm_name="oms-parked-dead",
-            alarm_description="A fact could not be relayed, even after it was parked: read the message, repair the record, run reconcile",
+            "oms-parked-dead",
+            self.dead,
+            "A fact could not be relayed, even after it was parked: read the message, repair the record, run reconcile",
+        )
+        books_dead = sqs.Queue(self, "BooksDead", queue_name="oms-books-dead.fifo", fifo=True, retention_period=Duration.days(14))
+        self.books = sqs.Queue(
+            self,
+            "Books",
+            queue_name="oms-books.fifo",
+            fifo=True,
+            visibility_timeout=Duration.seconds(90),  # longer than the bookkeeper runs; as long a channel waits behind what fails
+            retention_period=Duration.days(14),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=books_dead, max_receive_count=3),
+        )
+        self._alarm(
+            "BooksDeadLetters",
+            "oms-books-dead",
+            books_dead,
+            "An order could not be brought into the books: the bookkeeper's log says why; repair it, then redrive the queue",
+        )
+
+    def _alarm(self, construct_id: str, name: str, queue: sqs.Queue, description: str) -> None:
+        queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(5)).create_alarm(
+            self,
+            construct_id,
+            alarm_name=name,
+            alarm_description=description,
             threshold=1,
             evaluation_periods=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
+
+    def keep_books_with(self, bookkeeper: lambda_.Function) -> None:
+        """Bring the bookkeeper the books' queue; what fails is left in it, the rest of its batch is done."""
+        bookkeeper.add_event_source(sources.SqsEventSource(self.books, batch_size=10, report_batch_item_failures=True))
 
     def relay_from(self, orders: dynamodb.Table, function: lambda_.Function, entries: dict[str, object]) -> None:
         """Bring a function the new timeline entries that are its business.

@@ -45,6 +45,8 @@ def environment(needs: Needs, resources: Resources) -> dict[str, str]:
         variables["EVENT_BUS"] = events.bus.event_bus_name
     if needs.parks or needs.unparks:
         variables["PARKED_QUEUE_URL"] = events.parked.queue_url
+    if needs.tells_books:
+        variables["BOOKS_QUEUE_URL"] = events.books.queue_url
     if needs.webhooks:
         variables["WEBHOOK_SECRETS"] = secrets.PREFIX
     if needs.loads:
@@ -75,6 +77,8 @@ def statements(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStateme
         yield _allow("events", "PutEvents", events.bus.event_bus_arn)
     if needs.parks:
         yield _allow("sqs", "SendMessage", events.parked.queue_arn)
+    if needs.tells_books:
+        yield _allow("sqs", "SendMessage", events.books.queue_arn)
     if needs.unparks:
         yield _allow("sqs", "ReceiveMessage DeleteMessage GetQueueAttributes", events.parked.queue_arn)
     yield from _files(needs, resources)

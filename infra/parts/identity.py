@@ -13,7 +13,7 @@ SCOPES = {
     "fulfillment.write": "See and work on fulfillment orders",
     "inventory.write": "Report stock",
     "settings.write": "Change locations, channels and methods",
-    "finance.read": "Read invoices and credit memos",
+    "finance.read": "Read invoices, credit memos and the journal",
     "finance.write": "Record payments of invoices",
 }
 

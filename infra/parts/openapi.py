@@ -20,18 +20,22 @@ from oms.inventory.repair_requests import RepairRequest
 from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
 from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount
 from oms.money.currencies import EXPONENTS
-from oms.orders.placing import HoldRequest, PlaceOrder, Tender
+from oms.orders.placing import HoldRequest, PlaceOrder
 from oms.orders.records import Hold, Note
 from oms.orders.totals import Totals
+from oms.payments.credit import CreditAccountRequest, CreditEntryRequest
+from oms.payments.journal import JournalEntry
 from oms.payments.news import PaymentNews
+from oms.payments.receipts import ReceivedPayment
 from oms.payments.records import CreditMemo, Invoice, PaymentEvent
+from oms.payments.tender_request import Tender
 from oms.returns.returns import ReasonRequest, ReceiveRequest, ReturnRequest
 from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, PostalArea, RuleGroup
 from oms.routing.simulation_request import SimulationRequest
 from oms.service.exceptions import CloseRequest, ResolveRequest
 from oms.service.notes import NoteRequest
-from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
+from oms.settings import AccountSettings, ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 _REF = "#/components/schemas/{model}"
@@ -73,11 +77,15 @@ BODIES: dict[str, type[BaseModel]] = {
     "PUT /v1/channels/{id}": ChannelSettings,
     "PUT /v1/methods/{id}": MethodSettings,
     "PUT /v1/reasons/{id}": ReasonSettings,
+    "PUT /v1/accounts/{id}": AccountSettings,
+    "PUT /v1/credit-accounts/{id}": CreditAccountRequest,
+    "POST /v1/credit-accounts/{id}/entries": CreditEntryRequest,
     "PUT /v1/routing/rule-groups/{id}": RuleGroup,
     "PUT /v1/routing/cost-tables/{id}": CostTable,
     "PUT /v1/routing/postal-areas/{id}": PostalArea,
     "POST /v1/routing/preview": RoutingPreview,
     "POST /v1/routing/simulations": SimulationRequest,
+    "POST /v1/invoices/{id}/payments": ReceivedPayment,
     "POST /v1/webhooks/carriers/{carrier}": Tracking,
     "POST /v1/webhooks/payments/{gateway}": PaymentNews,
 }
@@ -87,14 +95,16 @@ ANSWERS = {
     "/v1/returns": "Return",
     "/v1/fulfillment-orders": "FulfillmentOrder",
     "/v1/exceptions": "ProcessException",
-    "/v1/invoices": "Invoice",
-    "/v1/credit-memos": "CreditMemo",
+    "/v1/invoices": "InvoiceDocument",
+    "/v1/credit-memos": "CreditMemoDocument",
+    "/v1/journal": "JournalEntry",
     "/v1/reservations": "Reservation",
     "/v1/inventory/loads": "Load",
 }
 _QUERY = {
     "GET /v1/orders": ("customer_id", "channel", "order_number", "status", "tracking_number", "from", "to", "limit", "cursor"),
     "GET /v1/orders/{id}/timeline": ("limit", "cursor"),
+    "GET /v1/credit-accounts/{id}": ("limit", "cursor"),
     "GET /v1/inventory/{sku}/{location_id}/movements": ("limit", "cursor"),
     "GET /v1/inventory/check": ("location_id", "sku", "cursor"),
     "GET /v1/orders/{id}/lines": ("limit", "cursor"),
@@ -102,6 +112,9 @@ _QUERY = {
     "GET /v1/inventory/changes": ("limit", "cursor"),
     "GET /v1/fulfillment-orders": ("location_id", "status", "limit", "cursor"),
     "GET /v1/returns": ("status", "limit", "cursor"),
+    **dict.fromkeys(("GET /v1/invoices", "GET /v1/credit-memos"), ("order_id", "number", "channel", "limit", "cursor")),
+    **dict.fromkeys(("GET /v1/invoices/{id}", "GET /v1/credit-memos/{id}"), ("cursor",)),
+    "GET /v1/journal": ("date", "format", "limit", "cursor"),
     "GET /v1/exceptions": ("status", "kind", "step", "limit", "cursor"),
 }
 
@@ -186,7 +199,7 @@ def _docstrings(function: str) -> list[tuple[tuple[str, str], str]]:
 def _shape(path: str) -> tuple[str, ...]:
     """A path by its fixed parts: {id} and <order_id> are the same, and so is <kind> with the kinds it stands for."""
     parts = ["*" if part[:1] in "{<" else part for part in path.strip("/").split("/")]
-    kinds = ("locations", "channels", "methods", "reasons", "rule-groups", "cost-tables", "postal-areas")
+    kinds = ("locations", "channels", "methods", "reasons", "accounts", "rule-groups", "cost-tables", "postal-areas")
     return tuple("*" if part in kinds else part for part in parts)
 
 
@@ -197,6 +210,7 @@ def _request_schemas() -> dict[str, Any]:
         Totals,
         Invoice,
         CreditMemo,
+        JournalEntry,
         PaymentEvent,
         Hold,
         Note,
@@ -244,6 +258,23 @@ def _answer_schemas() -> dict[str, Any]:
         **{name: number for name in Tally.model_fields if name != "refusals"},
         "refusals": listed,
     }
+    named = ("id", "kind", "number", "order_id", "order_number", "channel", "po_number", "currency", "tax_mode", "issued_at", "change_id")
+    party = {"type": ["object", "null"]}
+    document = {
+        **dict.fromkeys(named, text),
+        **dict.fromkeys(("seller", "buyer"), party),
+        **dict.fromkeys(("net_amount", "tax_amount", "total_amount"), number),
+        **dict.fromkeys(("tax_summary", "lines"), listed),
+        "next_cursor": {"type": ["string", "null"]},
+    }
+    invoice = {
+        **document,
+        **dict.fromkeys(("shipment_id", "fulfillment_order_id", "supplied_at", "status", "due_at"), text),
+        "open_amount": number,
+        "overdue": {"type": "boolean"},
+        **dict.fromkeys(("payments", "credits", "receivables"), listed),
+    }
+    memo = {**document, "return_id": text, **dict.fromkeys(("invoices", "refunds", "offsets"), listed)}
     details = {"type": text, "title": text, "status": number, "detail": text, "errors": listed}
     views = {
         "Order": order,
@@ -252,6 +283,8 @@ def _answer_schemas() -> dict[str, Any]:
         "Reservation": held,
         "Load": file,
         "ProcessException": problem,
+        "InvoiceDocument": invoice,
+        "CreditMemoDocument": memo,
         "Problem": details,
     }
     return {name: {"type": "object", "properties": properties} for name, properties in views.items()}

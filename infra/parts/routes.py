@@ -1,6 +1,6 @@
 """The routes of the HTTP API: method and path, the function that serves them, the scope a caller needs.
 
-A route without a scope is open: webhooks prove themselves by their signature, the API's description is public.
+A route without a scope is open: webhooks and payment links prove themselves by their signature, the API's description is public.
 """
 
 from __future__ import annotations
@@ -38,7 +38,20 @@ ROUTES = (
         "GET /v1/exceptions/{id}",
         "POST /v1/routing/simulations",
     ),
-    *_routes("query_api", "finance.read", "GET /v1/invoices/{id}", "GET /v1/credit-memos/{id}"),
+    *_routes(
+        "finance_api",
+        "finance.read",
+        "GET /v1/invoices",
+        "GET /v1/invoices/{id}",
+        "GET /v1/invoices/{id}/html",
+        "GET /v1/credit-memos",
+        "GET /v1/credit-memos/{id}",
+        "GET /v1/credit-memos/{id}/html",
+        "GET /v1/journal",
+    ),
+    *_routes("finance_api", "finance.write", "POST /v1/invoices/{id}/payments"),
+    *_routes("payment_page", "orders.write", "POST /v1/orders/{id}/payment-links"),
+    *_routes("payment_page", "", "GET /v1/pay/{token}", "POST /v1/pay/{token}"),
     *_routes("query_api", "", "GET /v1/openapi.json"),
     *_routes(
         "service_api",
@@ -89,9 +102,17 @@ ROUTES = (
     *_routes(
         "settings_api",
         "settings.write",
-        *(f"{method} /v1/{kind}/{{id}}" for kind in ("locations", "channels", "methods", "reasons") for method in ("PUT", "GET")),
+        *(
+            f"{method} /v1/{kind}/{{id}}"
+            for kind in ("locations", "channels", "methods", "reasons", "accounts")
+            for method in ("PUT", "GET")
+        ),
         *(f"{method} /v1/routing/{kind}/{{id}}" for kind in ("rule-groups", "cost-tables", "postal-areas") for method in ("PUT", "GET")),
     ),
+    *_routes("credit_api", "settings.write", "PUT /v1/credit-accounts/{id}"),
+    *_routes("credit_api", "finance.read", "GET /v1/credit-accounts/{id}", "GET /v1/accounts/{id}/credit"),
+    *_routes("credit_api", "finance.write", "POST /v1/credit-accounts/{id}/entries"),
+    *_routes("query_api", "finance.read", "GET /v1/orders/{id}/gift-cards"),
     *_routes("carrier_webhook", "", "POST /v1/webhooks/carriers/{carrier}"),
     *_routes("payment_webhook", "", "POST /v1/webhooks/payments/{gateway}"),
 )

@@ -7,7 +7,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 PREFIX = "oms/webhooks/"
-SENDERS = ("carriers/standard", "carriers/sandbox", "payments/sandbox")
+SENDERS = ("carriers/standard", "carriers/sandbox", "payments/sandbox", "links/payment")
 
 
 class WebhookSecrets(Construct):

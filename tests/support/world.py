@@ -10,7 +10,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
@@ -22,14 +22,15 @@ from moto import mock_aws
 
 from infra.parts.routes import ROUTES
 from oms import clock
-from oms.api import secrets
 from oms.api.signatures import sign
+from oms.flows import gateways
 from oms.flows.gateways import GATEWAYS
 from oms.flows.inventory import counted
 from oms.inventory.stock import Stock
 from oms.payments.gateway import Gateway, Instruction, Outcome
 from oms.payments.records import Payment
 from oms.settings import LocationSettings
+from oms.storage import secrets
 from oms.storage import settings as stored_settings
 from oms.storage.clients import client
 from oms.storage.environment import environment
@@ -38,7 +39,7 @@ from tests.support.orders import a_line, an_order
 from tests.support.transactions import keep_only_what_is_touched
 
 ARN = "arn:aws:{service}:us-east-1:123456789012:{name}"
-MACHINES = {name: ARN.format(service="states", name=f"stateMachine:oms-{name}") for name in ("order", "fulfillment", "return")}
+MACHINES = {name: ARN.format(service="states", name=f"stateMachine:oms-{name}") for name in ("order", "fulfillment", "return", "change")}
 TABLES = ("oms-orders", "oms-inventory", "oms-settings")
 INDEXES = {"oms-orders": ("lists", "list", "at"), "oms-inventory": ("places", "place", "pk")}
 ENVIRONMENT = {
@@ -48,15 +49,18 @@ ENVIRONMENT = {
     "SETTINGS_TABLE": "oms-settings",
     "EVENT_BUS": "oms",
     "PARKED_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/oms-parked",
+    "BOOKS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/oms-books.fifo",
     "WEBHOOK_SECRETS": "oms/webhooks/",
+    "GATEWAY_SECRETS": "oms/gateways/",
     "LOADS_BUCKET": "oms-loads",
     **{f"{name.upper()}_MACHINE_ARN": arn for name, arn in MACHINES.items()},
 }
 SECRETS = {
-    name: "whsec_" + letter * 32 for name, letter in (("carriers/standard", "s"), ("carriers/sandbox", "c"), ("payments/sandbox", "p"))
+    name: "whsec_" + letter * 32
+    for name, letter in (("carriers/standard", "s"), ("carriers/sandbox", "c"), ("payments/sandbox", "p"), ("payments/stripe", "t"), ("links/payment", "l"))
 }
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "SendMessage", "DeleteMessage", "PutEvents", "StartExecution"}
-WRITES |= {"SendTaskSuccess", "SendTaskFailure"}
+WRITES |= {"SendTaskSuccess", "SendTaskFailure", "SendMessageBatch"}
 FIRST_COUNT = "2026-01-01T00:00:00.000Z"
 PRICES = {"A": 1200, "B": 500}
 JSON = dict[str, Any]
@@ -230,6 +234,7 @@ class World:
         headers: dict[str, str] | None = None,
         query: dict[str, str] | None = None,
         who: str = "shop",
+        scopes: Sequence[str] = (),
     ) -> Answer:
         """An HTTP request, routed as API Gateway routes it."""
         route, names = _route(method, path)
@@ -243,7 +248,7 @@ class World:
             "requestContext": {
                 "http": {"method": method, "path": path},
                 "stage": "$default",
-                "authorizer": {"jwt": {"claims": {"client_id": who}}},
+                "authorizer": {"jwt": {"claims": {"client_id": who, "scope": " ".join(f"oms/{name}" for name in scopes)}}},
             },
             "isBase64Encoded": False,
         }
@@ -252,7 +257,10 @@ class World:
         if body is not None:
             event["body"] = body if isinstance(body, str) else json.dumps(body)
         answer = self.invoke(route.function, event)
-        return Answer(answer["statusCode"], json.loads(answer["body"]), {k.lower(): v for k, v in answer.get("headers", {}).items()})
+        sent = {k.lower(): v for k, v in {**answer.get("headers", {}), **answer.get("multiValueHeaders", {})}.items()}
+        kinds = sent.get("content-type", "")
+        content = json.loads(answer["body"]) if kinds.endswith("json") else answer["body"]
+        return Answer(answer["statusCode"], content, sent)
 
     def done(self, method: str, path: str, body: JSON | None = None, **more: Any) -> Any:
         """A request that must succeed; its body."""
@@ -348,6 +356,17 @@ class World:
             parked += self.invoke(function, {"Records": records})["parked"] if mine else []
         return parked
 
+    def keep_books(self) -> None:
+        """Play the stream, then the books' queue: the bookkeeper gets its messages until nothing is left; what it leaves stays there."""
+        self.pump()
+        queue, sqs = ENVIRONMENT["BOOKS_QUEUE_URL"], client("sqs")
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+            records = [{"messageId": message["MessageId"], "body": message["Body"]} for message in messages]
+            left = {each["itemIdentifier"] for each in self.invoke("bookkeeper", {"Records": records})["batchItemFailures"]}
+            for message in messages:
+                if message["MessageId"] not in left:
+                    sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+
     def published(self) -> list[JSON]:
         """Every event put on the bus so far, in order, repetitions included."""
         puts = [call.given["Entries"] for call in self.wire.made if call.operation == "PutEvents"]
@@ -382,7 +401,7 @@ def a_world(monkeypatch: pytest.MonkeyPatch, definitions: dict[str, JSON] | None
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     # Clients are kept from world to world: making one costs more than a whole test.
-    forget = [environment.cache_clear, secrets._kept.clear, stored_settings._cached.clear]
+    forget = [environment.cache_clear, gateways.forget, secrets._kept.clear, stored_settings._cached.clear]
     with mock_aws(config=cast(Any, {"stepfunctions": {"execute_state_machine": definitions is not None}})):
         for each in forget:
             each()
@@ -417,6 +436,7 @@ def _furnish(definitions: dict[str, JSON]) -> None:
             **index,
         )
     client("sqs").create_queue(QueueName="oms-parked", Attributes={"VisibilityTimeout": "1"})
+    client("sqs").create_queue(QueueName="oms-books.fifo", Attributes={"FifoQueue": "true", "VisibilityTimeout": "1"})
     client("events").create_event_bus(Name="oms")
     nothing = {"StartAt": "Nothing", "States": {"Nothing": {"Type": "Succeed"}}}
     for name in MACHINES:

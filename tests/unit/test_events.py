@@ -32,11 +32,12 @@ from oms.machines.executions import fulfillment_execution, order_execution, retu
 from oms.machines.outcomes import outcome
 from oms.orders import capture
 from oms.orders.order import Order
-from oms.orders.placing import HoldRequest, PlaceOrder, Tender, content_digest, read_order, read_tender
+from oms.orders.placing import HoldRequest, PlaceOrder, content_digest, read_order, read_tender
 from oms.orders.pricing import price
 from oms.orders.records import Entry, FulfillmentOrder, ProcessException, Wait
 from oms.payments.ledger import fold
 from oms.payments.news import PaymentNews, read_sandbox
+from oms.payments.tender_request import Tender
 from oms.returns import returns
 from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, RuleGroup

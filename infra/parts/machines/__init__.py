@@ -10,14 +10,15 @@ from constructs import Construct
 
 from infra.parts.catalogue import MACHINES
 from infra.parts.functions import Functions
-from infra.parts.machines import fulfillment, order, returns
+from infra.parts.machines import change, fulfillment, order, returns
 from infra.parts.machines.steps import Steps
 
-BUILDERS = {"order": order.build, "fulfillment": fulfillment.build, "return": returns.build}
+BUILDERS = {"order": order.build, "fulfillment": fulfillment.build, "return": returns.build, "change": change.build}
 PURPOSES = {
     "order": "The life of one order until its work is released",
     "fulfillment": "The life of one fulfillment order until it is delivered",
     "return": "The life of one return until it is settled",
+    "change": "The money of one change to an order",
 }
 
 
@@ -32,7 +33,7 @@ def machine_arns(stack: Stack) -> dict[str, str]:
 
 
 class Machines(Construct):
-    """Standard state machines `oms-order`, `oms-fulfillment`, `oms-return`.
+    """Standard state machines `oms-order`, `oms-fulfillment`, `oms-return`, `oms-change`.
 
     Errors are logged without data: inputs are ids only, but the history in the console is the place to read them.
     """

@@ -21,20 +21,19 @@ def build(steps: Steps) -> sfn.IChainable:
         on={"ReturnedToSender": steps.raising("Deliver")},
         ends=True,
     )
-    clock = sfn.Wait(
-        steps.scope,
-        "Wait for the clock",
-        comment="Nobody confirms delivery: assumed after some days",
-        time=sfn.WaitTime.seconds_path("$.outcome.seconds"),
-    )
-    clock.next(deliver)
+    clock = steps.clock("Wait for the clock", "Nobody confirms delivery: assumed after some days", deliver)
     steps.router(
         {
             "ship": ship,
             "hold": steps.wait("Wait for release", "ship", "Held: goes on when the last hold is released"),
-            # `seconds` is always returned, so that the selector finds it; it counts with `wait_for_clock` only.
+            "secure_payment": steps.call(
+                "Secure payment",
+                "capture_payment",
+                "Its share is not covered: authorize again before it ships",
+                asks_gateway=True,
+            ),
             "capture_payment": steps.call(
-                "Capture payment", "capture_payment", "Invoice what shipped and capture exactly that", also=("seconds",)
+                "Capture payment", "capture_payment", "Invoice what shipped and capture exactly that", asks_gateway=True
             ),
             "wait_for_clock": clock,
             "deliver": deliver,

@@ -22,7 +22,7 @@ def build(steps: Steps) -> sfn.IChainable:
     unfillable.next(steps.raising("Allocate"))
     return steps.router(
         {
-            "capture": steps.call("Capture", "capture", "Finish an order taken in bulk or interrupted half-way"),
+            "capture": steps.call("Capture", "capture", "Finish an order taken in bulk or interrupted half-way", asks_gateway=True),
             "wait_for_release": steps.wait("Wait for release", "allocate", "Held: goes on when the last hold is released"),
             "allocate": steps.call("Allocate", "allocate", "Confirm where each line ships from and release the work"),
             "wait_for_stock": steps.wait(
@@ -32,9 +32,6 @@ def build(steps: Steps) -> sfn.IChainable:
                 on={"States.Timeout": steps.raising("Allocate")},
             ),
             "unfillable": unfillable,
-            "release_payment": steps.call(
-                "Release payment", "capture_payment", "The rest was cancelled: give back the authorization that nothing needs any more"
-            ),
             "allocated": steps.done("Allocated", "All work is released"),
             "cancelled": steps.done("Cancelled", "Nothing is left to do"),
             "declined": steps.done("Declined", "The payment was declined; nothing is reserved"),

@@ -20,7 +20,7 @@ def build(steps: Steps) -> sfn.IChainable:
             "wait_for_goods": steps.wait(
                 "Wait for goods", "return_order", "Approved; goes on when the goods are received", on={"States.Timeout": expire}
             ),
-            "return": steps.call("Return", "return_order", "Settle: credit memo, refund, restock"),
+            "return": steps.call("Return", "return_order", "Settle: credit memo, refund, restock", asks_gateway=True),
             "expire": expire,
             "settled": steps.done("Settled", "The customer has the money back"),
             "rejected": steps.done("Rejected", "The return was not approved"),

@@ -43,6 +43,7 @@ class Steps:
     functions: Functions
     _next: sfn.Choice = field(init=False)
     _abandoned: sfn.Fail = field(init=False)
+    _pauses: dict[str, sfn.Wait] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._next = sfn.Choice(self.scope, "Next", comment="Where the last step's outcome leads")
@@ -53,15 +54,16 @@ class Steps:
             cause="An exception was abandoned or could not be recorded, or nobody answered it for 90 days",
         )
 
-    def call(self, name: str, function: str, comment: str, *, also: tuple[str, ...] = ()) -> tasks.LambdaInvoke:
-        """A task that runs at once. Its outcome is `next` and the fields named in `also`, which the function always returns."""
+    def call(self, name: str, function: str, comment: str, *, asks_gateway: bool = False) -> tasks.LambdaInvoke:
+        """A task that runs at once. One that asks a payment gateway may have to wait for it, `seconds`, and to come back: its outcome
+        `later_<step>`. Such a function always returns `seconds`."""
         task = tasks.LambdaInvoke(
             self.scope,
             name,
             comment=comment,
             lambda_function=self.functions[function],
             payload=self._payload(name),
-            result_selector={f"{key}.$": f"$.Payload.{key}" for key in ("next", *also)},
+            result_selector={f"{key}.$": f"$.Payload.{key}" for key in ("next", *(("seconds",) if asks_gateway else ()))},
             result_path="$.outcome",
             task_timeout=sfn.Timeout.duration(Duration.seconds(SYNC_SECONDS)),
             retry_on_service_exceptions=False,
@@ -69,7 +71,17 @@ class Steps:
         self._retry(task, [*CUT_SHORT, "States.Timeout"])
         self._or_raise(task, name)
         task.next(self._next)
+        if asks_gateway:
+            self._pauses[f"later_{name.lower().replace(' ', '_')}"] = self.clock(
+                f"Wait for the gateway: {name}", "It has not decided, or cannot be reached", task
+            )
         return task
+
+    def clock(self, name: str, comment: str, then: sfn.IChainable) -> sfn.Wait:
+        """A pause of as many seconds as the last outcome says, then that state."""
+        pause = sfn.Wait(self.scope, name, comment=comment, time=sfn.WaitTime.seconds_path("$.outcome.seconds"))
+        pause.next(then)
+        return pause
 
     def wait(
         self,
@@ -113,7 +125,7 @@ class Steps:
 
     def router(self, targets: Mapping[str, sfn.IChainable]) -> sfn.Choice:
         """Complete "Next": each outcome to its state; an outcome nobody knows fails the execution in plain sight."""
-        for outcome, target in {**targets, "abandoned": self._abandoned}.items():
+        for outcome, target in {**targets, **self._pauses, "abandoned": self._abandoned}.items():
             is_next = sfn.Condition.string_equals("$.outcome.next", outcome)
             if isinstance(target, sfn.Wait):  # its length is data, so its bound stands here
                 is_next = sfn.Condition.and_(is_next, sfn.Condition.number_less_than_equals("$.outcome.seconds", LONGEST_WAIT_SECONDS))

@@ -31,6 +31,16 @@ def part_id(prefix: str, order_id: str, number: int) -> str:
     return f"{prefix}_{order_id.removeprefix('ord_')}_{number}"
 
 
+def invoice_of(shipment_id: str) -> str:
+    """Id of a shipment's invoice."""
+    return shipment_id.replace("shp_", "inv_", 1)
+
+
+def memo_of(return_id: str, settled: int) -> str:
+    """Id of the credit memo of a return of which so many units were settled before."""
+    return f"{return_id.replace('ret_', 'cm_', 1)}_{settled}"
+
+
 def order_of(record_id: str) -> str | None:
     """The order id that a derived id belongs to, or None when it is not such an id."""
     parts = record_id.split("_")

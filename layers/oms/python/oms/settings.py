@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, Strict, field_validator, model_validator
+from pydantic import Field, Strict, StringConstraints, field_validator, model_validator
 
 from oms.stored import Stored
-from oms.wire import Count, Key, Metadata, Name, Quantity, Text, Wire
+from oms.wire import Amount, Count, Currency, Key, Metadata, Name, Quantity, Text, Wire
 
 
 class Capacity(Wire):
@@ -43,17 +43,34 @@ class LocationSettings(Wire):
         return zone
 
 
+Prefix = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^\s#]*[^\s#0-9]$")]
+"""What the numbers of a series begin with. It ends with no digit: two places of a series could come to the same number otherwise."""
+
+
+class LegalEntity(Wire):
+    """Who sells in a channel, as documents name it."""
+
+    name: Name
+    address: Annotated[dict[Key, Text], Field(max_length=20)] = {}
+    vat_id: Name | None = None
+
+
 class ChannelSettings(Wire):
     """`PUT /v1/channels/{id}`. A channel nobody has set sells from every enabled location (group `all`).
 
-    `on_unfillable`: what happens to units that no location can serve, or that were refused `most_attempts` times, or that have waited for
-    `backorder_days`.
+    `tender_order`: methods in the order in which they pay; others follow as listed. `on_unfillable`: what happens to units that no
+    location can serve, or that were refused `most_attempts` times, or that have waited for `backorder_days`. `reauthorize`: whether a card is authorized once more when its authorization has run out, or the customer is asked.
     """
 
     location_group: Key = "all"
+    tender_order: list[Key] = Field(["gift_card", "store_credit"], max_length=20)
     on_unfillable: Literal["exception", "cancel_and_refund"] = "exception"
+    reauthorize: Literal["automatic", "ask"] = "automatic"
     most_attempts: Annotated[int, Strict(), Field(ge=1, le=50)] = 10
     backorder_days: Annotated[int, Strict(), Field(ge=1, le=90)] = 90
+    invoice_prefix: Prefix = "INV-"
+    credit_memo_prefix: Prefix = "CM-"
+    legal_entity: LegalEntity | None = None
 
 
 class MethodSettings(Wire):
@@ -80,6 +97,18 @@ class ReasonSettings(Wire):
 
     name: Text | None = None
     effect: Literal["none", "zero", "recount"] = "none"
+
+
+class AccountSettings(Wire):
+    """`PUT /v1/accounts/{id}`. `credit_limit` (none: no limit) is in minor units of `currency`; orders in another currency then have no
+    credit. Without a currency the limit counts for the orders of each currency by themselves.
+    """
+
+    credit_limit: Amount | None = None
+    currency: Currency | None = None
+    net_days: Annotated[int, Strict(), Field(ge=0, le=365)] | None = None
+    vat_id: Name | None = None
+    ship_complete: bool = False
 
 
 class Location(Stored):
@@ -138,12 +167,14 @@ _MODELS: dict[str, type[Wire]] = {
 _RULES = {"rule-groups": "RuleGroup", "cost-tables": "CostTable", "postal-areas": "PostalArea"}
 KINDS = (*_MODELS, *_RULES)
 """The kinds of settings, by the names that routes and keys have for them."""
+SINGLE: dict[str, type[Wire]] = {"accounts": AccountSettings}
+"""Kinds of which there may be very many: they are no part of the picture, whoever needs one reads it."""
 
 
 def model_of(kind: str) -> type[Wire]:
     """The shape of a kind's settings."""
-    if kind in _MODELS:
-        return _MODELS[kind]
+    if kind in _MODELS or kind in SINGLE:
+        return _MODELS.get(kind) or SINGLE[kind]
     from oms.routing import rules  # noqa: PLC0415 see Settings
 
     model: type[Wire] = getattr(rules, _RULES[kind])

@@ -48,7 +48,7 @@ def problem(error: OmsError) -> Response[str]:
     content: dict[str, Any] = {"type": _TYPES + error.kind, "title": title, "status": error.status, "detail": error.detail}
     if error.errors:
         content["errors"] = [{"detail": fault.detail, **({"pointer": fault.pointer} if fault.pointer else {})} for fault in error.errors]
-    headers = {"Retry-After": "1"} if isinstance(error, Retryable | InProgress) else {}
+    headers = {"Retry-After": str(getattr(error, "seconds", 1))} if isinstance(error, Retryable | InProgress) else {}
     return Response(status_code=error.status, content_type=_PROBLEM, body=json.dumps(content), headers=headers)
 
 
@@ -100,9 +100,19 @@ def parsed(body: Any, kind: type[T]) -> T:
 
 def client_of(app: APIGatewayHttpResolver) -> str:
     """Who calls: the token's client, or its subject."""
-    context = app.current_event.get("requestContext") or {}
-    claims = ((context.get("authorizer") or {}).get("jwt") or {}).get("claims") or {}
+    claims = _claims(app)
     return str(claims.get("client_id") or claims.get("sub") or "anonymous")
+
+
+def may(app: APIGatewayHttpResolver, scope: str) -> bool:
+    """Whether the caller's token has a scope beyond the one that the route asks for."""
+    return f"oms/{scope}" in str(_claims(app).get("scope", "")).split()
+
+
+def _claims(app: APIGatewayHttpResolver) -> dict[str, Any]:
+    context = app.current_event.get("requestContext") or {}
+    claims: dict[str, Any] = ((context.get("authorizer") or {}).get("jwt") or {}).get("claims") or {}
+    return claims
 
 
 def header(app: APIGatewayHttpResolver, name: str) -> str | None:

@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from oms.clock import stamp
 from oms.errors import Conflict, Fault, Invalid, Retryable, invalid
+from oms.flows.accounts import account_of
 from oms.flows.capacity import capacity_left
 from oms.flows.expiry import expire_due
-from oms.flows.gateways import GATEWAYS
+from oms.flows.gateways import GATEWAYS, check_configured
 from oms.flows.idempotency import Request
+from oms.flows.money import patiently
 from oms.inventory.reservations import Reservation
 from oms.orders.capture import authorize, conclude_capture, number_key, reserve_skus, retry_declined, take, take_lease
 from oms.orders.order import Order
-from oms.orders.placing import PlaceOrder, Tender, content_digest
+from oms.orders.placing import PlaceOrder, content_digest
+from oms.payments.accounts import Account
+from oms.payments.gateway import StillPending
+from oms.payments.records import TERMS
+from oms.payments.tender_request import Tender, gateway_name
 from oms.storage.inventory import stock_of, stock_to_sell
 from oms.storage.orders import Cause, StockShort, Taken, claim_of, commit, load, update
 from oms.storage.reservations import beside, find
@@ -56,9 +62,22 @@ def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) ->
             # What is read first may be old, and of a hot item it is a part: good enough to sell from, not to refuse or to let wait.
             stock = stock_of(skus) if swept or last else stock_to_sell(wanted, consistent=stale)
             brought = _brought(request)
+            check_configured([gateway_name(tender) for tender in request.payments])
             now, picture = stamp(), settings()
             room = capacity_left(picture, stock, now)
-            order = take(request, stock, picture, GATEWAYS, owner=owner, now=now, later_on=later_on, reservation=brought, left=room)
+            order = take(
+                request,
+                stock,
+                picture,
+                GATEWAYS,
+                owner=owner,
+                now=now,
+                later_on=later_on,
+                reservation=brought,
+                left=room,
+                account=_account(request.customer.account_id, request.currency, request.payments),
+                priorities=_priorities(request.payments),
+            )
             if order.queued() and not (swept or last):
                 expire_due(skus)
                 swept = True
@@ -87,14 +106,16 @@ def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) ->
 
 
 def pay_declined(order_id: str, tender: Tender, asked: Request, *, actor: str) -> Placed:
-    """Another card on a declined order, through the same door. Conflict when it is not declined, or its number is another order's now."""
+    """Another tender for a declined order by the same door. Conflict when it is not declined, or its number is another order's now."""
     if asked.earlier():
         order = load(order_id)
         return Placed(order, 402 if order.summary.status == "declined" else 201, replayed=True)
+    check_configured([gateway_name(tender)], "/gateway")
     owner = f"{actor}/{asked.digest}"
 
     def resubmit(order: Order) -> None:
-        retry_declined(order, tender, stock_of(reserve_skus(order)), settings(), GATEWAYS, owner)
+        account = _account(order.placed.account_id, order.placed.currency, [tender])
+        retry_declined(order, tender, stock_of(reserve_skus(order)), settings(), GATEWAYS, owner, account)
 
     cause = Cause(actor, "POST /v1/orders/{id}/payments", _key(asked, order_id))
     try:
@@ -112,9 +133,15 @@ def pay_declined(order_id: str, tender: Tender, asked: Request, *, actor: str) -
 
 def capture_step(order_id: str, execution: str) -> dict[str, Any]:
     """The Capture state: finish what is still `received`. InProgress while the synchronous door holds the lease."""
+    return patiently("capture", lambda: _capture(order_id, execution))
+
+
+def _capture(order_id: str, execution: str) -> dict[str, Any]:
     order = update(order_id, lambda order: take_lease(order, execution), Cause("capture", execution))
     if order.summary.status == "received":
         order = _finish(order, "capture").order
+    if order.summary.status == "received":
+        raise StillPending(f"a payment of order {order_id} is with its gateway, which has not decided", seconds=15)
     return {"next": "declined" if order.summary.status == "declined" else "allocate"}
 
 
@@ -133,6 +160,19 @@ def _finish(order: Order, actor: str) -> Placed:
     except (Lost, StockShort):
         order = update(order.id, lambda fresh: conclude_capture(fresh, answers), cause)
     return Placed(order, order.summary.answer)
+
+
+def _account(account_id: str | None, currency: str, tenders: Sequence[Tender]) -> Account | None:
+    return account_of(account_id, currency, on_terms=any(tender.method == TERMS for tender in tenders))
+
+
+def _priorities(tenders: Sequence[Tender]) -> dict[str, int]:
+    """Of store credits, where several pay."""
+    if sum(tender.method == "store_credit" for tender in tenders) < 2:
+        return {}
+    from oms.flows.credit import priorities_of  # noqa: PLC0415 it is seldom that somebody has two
+
+    return priorities_of(tenders)
 
 
 def _brought(request: PlaceOrder) -> Reservation | None:

@@ -6,24 +6,29 @@ from typing import Any
 
 from oms.clock import later
 from oms.errors import Conflict
-from oms.flows.money import move
+from oms.flows.money import move, patiently
+from oms.flows.secure_payment import renew
 from oms.machines.outcomes import after_shipping, go, uninvoiced
 from oms.money.currencies import show
 from oms.orders.order import Order
-from oms.payments.funds import Part, ensure_funds, open_amount
+from oms.payments.cover import OPEN, hold_uncovered, uncovered
+from oms.payments.funds import FundsMissing, Part, ensure_funds, open_amount, unsecured
 from oms.payments.invoices import invoice_for
 from oms.payments.records import Invoice
 from oms.payments.releases import after_release, is_last, release_id, to_release
-from oms.payments.transfers import Transfer, settled
-from oms.storage.orders import Cause, load
+from oms.payments.transfers import Transfer, settled, under_way
+from oms.storage.orders import Cause, load, update
 
 
 def capture_payment_step(order_id: str, fulfillment_order_id: str, execution: str) -> dict[str, Any]:
     """Invoice everything that left and is not invoiced yet, and capture exactly its share.
 
-    Conflict when the tenders do not cover it, PaymentDeclined when a gateway says no: both become a process exception.
+    FundsMissing when the tenders do not cover it, PaymentDeclined when a gateway says no: both become a process exception.
     """
-    cause = Cause("capture_payment", execution)
+    return patiently("capture_payment", lambda: _capture_payment(order_id, fulfillment_order_id, Cause("capture_payment", execution)))
+
+
+def _capture_payment(order_id: str, fulfillment_order_id: str, cause: Cause) -> dict[str, Any]:
     order = load(order_id)
     while uninvoiced(order, order.fulfillment_order(fulfillment_order_id)):
         if order.open_holds("capture"):
@@ -31,6 +36,8 @@ def capture_payment_step(order_id: str, fulfillment_order_id: str, execution: st
         shipment = next(parcel for parcel in order.shipments_of(fulfillment_order_id) if not parcel.invoice_id)
         order = pay(order, invoice_for(order, shipment), cause)
     order = release(order, cause)
+    if any(fo.status in OPEN for fo in order.fulfillment_orders.values()):
+        order = _hold_again(order, cause)
     return (after_shipping(order, order.fulfillment_order(fulfillment_order_id)) or go("ship")).output or {}
 
 
@@ -41,18 +48,21 @@ def release_payment_step(order_id: str, execution: str) -> dict[str, Any]:
 
 
 def pay(order: Order, invoice: Invoice, cause: Cause) -> Order:
-    """Pay an invoice and put it on record: what was captured before is applied, the rest captured, or owed where terms say so."""
+    """Pay an invoice and put it on record: what was captured before is applied, the rest captured, or owed where terms say so.
+
+    What has run out is authorized once more. FundsMissing where that is not enough, unless the work was released on somebody's word: then
+    the customer owes the rest.
+    """
     transfer = Transfer("capture", invoice.id)
+    trusted = order.fulfillment_order(invoice.fulfillment_order_id or "").trusted_by is not None
+
+    def lack(fresh: Order) -> int:
+        return ensure_funds(fresh, open_amount(fresh, invoice)).missing
 
     def plan(fresh: Order) -> list[Part]:
-        missing = open_amount(fresh, invoice)
-        funds = ensure_funds(fresh, missing)
-        if funds.missing:
-            currency = fresh.placed.currency
-            raise Conflict(
-                f"{show(missing, currency)} is needed and only {show(missing - funds.missing, currency)} is authorized",
-                kind="funds-missing",
-            )
+        funds = ensure_funds(fresh, open_amount(fresh, invoice))
+        if funds.missing and not trusted:
+            raise FundsMissing(f"{show(funds.missing, fresh.placed.currency)} of invoice {invoice.id} is not authorized")
         return funds.captures
 
     def book(fresh: Order) -> None:
@@ -67,9 +77,20 @@ def pay(order: Order, invoice: Invoice, cause: Cause) -> Order:
             {"payment_id": part.payment.id, "amount": part.amount, "due_at": later(fresh.now, days=part.payment.net_days or 0)}
             for part in funds.receivables
         ]
+        if funds.missing:
+            issued.receivables.append({"payment_id": None, "amount": funds.missing, "due_at": fresh.now})
         fresh.invoices[issued.id], parcel.invoice_id = issued, issued.id
-        fresh.record("invoice.created", invoice_id=issued.id, shipment_id=parcel.id, total_amount=issued.total_amount)
+        fresh.record(
+            "invoice.created",
+            invoice_id=issued.id,
+            shipment_id=parcel.id,
+            total_amount=issued.total_amount,
+            applied=sum(row["amount"] for row in issued.applied) or None,
+            receivable=sum(row["amount"] for row in issued.receivables) or None,
+        )
 
+    if lack(order) and not trusted and not under_way(order, transfer):
+        order = renew(order, lack, order.now, invoice.id, cause)
     return move(order, transfer, plan, book, cause, final=is_last(order, invoice))
 
 
@@ -78,3 +99,32 @@ def release(order: Order, cause: Cause) -> Order:
     if not to_release(order):
         return order
     return move(order, Transfer("void", release_id(order)), to_release, lambda fresh: None, cause)
+
+
+def _hold_again(order: Order, cause: Cause) -> Order:
+    """An authorization that allowed one capture is gone with it: work that lost its cover waits until the payment is secured."""
+    if not uncovered(order):
+        return order
+    return update(order.id, hold_uncovered, cause)
+
+
+def collect(order: Order, cause: Cause) -> Order:
+    """Capture what is owed on invoices that were let go without money, from tenders that came since."""
+    for invoice_id in sorted(order.invoices):
+        transfer = Transfer("capture", invoice_id)
+
+        def plan(fresh: Order, invoice_id: str = invoice_id) -> list[Part]:
+            return ensure_funds(fresh, unsecured(fresh, fresh.invoices[invoice_id])).captures
+
+        def book(fresh: Order, invoice_id: str = invoice_id, transfer: Transfer = transfer) -> None:
+            invoice = fresh.invoices[invoice_id]
+            funds = ensure_funds(fresh, unsecured(fresh, invoice))
+            applied = [{"payment_id": part.payment.id, "amount": part.amount} for part in funds.applied]
+            if settled(fresh, transfer) != invoice.captures or applied:
+                paid = {"captures": settled(fresh, transfer), "applied": [*invoice.applied, *applied]}
+                fresh.invoices[invoice_id] = invoice.model_copy(update=paid)
+                fresh.record("invoice.paid", invoice_id=invoice_id, open_amount=open_amount(fresh, fresh.invoices[invoice_id]))
+
+        if unsecured(order, order.invoices[invoice_id]) > 0 or under_way(order, transfer):
+            order = move(order, transfer, plan, book, cause)
+    return order

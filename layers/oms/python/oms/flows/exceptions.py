@@ -15,7 +15,7 @@ def raise_exception(event: dict[str, Any]) -> str:
     """Open the exception of the step in `event` and wait. Returns its id."""
     given = event["input"]
     order_id = given["order_id"]
-    subject = given.get("fulfillment_order_id") or given.get("return_id") or order_id
+    subject = given.get("fulfillment_order_id") or given.get("return_id") or given.get("change_id") or order_id
     error = event.get("error") or {}
     opened: list[str] = []
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from oms.machines.executions import Execution, console_url, fulfillment_execution, order_execution, return_execution
+from oms.machines.executions import Execution, change_execution, console_url, fulfillment_execution, order_execution, return_execution
 from oms.orders.order import Order
 from oms.storage.clients import client
 from oms.storage.environment import environment
@@ -17,6 +17,7 @@ def executions_of(order: Order) -> list[dict[str, Any]]:
     wanted = [order_execution(order)]
     wanted += [fulfillment_execution(order, key) for key in order.fulfillment_orders]
     wanted += [return_execution(order, key) for key in order.returns]
+    wanted += [change_execution(order, key) for key in order.changes]
     return [shown for execution in wanted if (shown := _shown(execution))]
 
 

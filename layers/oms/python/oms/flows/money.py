@@ -6,17 +6,21 @@ Killed at any point and run again, a step finds the instructions by their docume
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from oms.clock import parse
 from oms.errors import Conflict
 from oms.flows.gateways import GATEWAYS
 from oms.orders.order import Order
 from oms.payments.funds import Part
-from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
+from oms.payments.gateway import GatewayDown, PaymentDeclined, StillPending, gateway_for
+from oms.payments.ledger import find
 from oms.payments.requests import ask
 from oms.payments.transfers import Answer, Move, Transfer, add_moves, record, under_way
 from oms.storage.orders import Cause, StockShort, commit, update
 from oms.storage.table import Lost
 
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 15, 3600  # seconds
 Plan = Callable[[Order], Sequence[Part]]
 """What is still to be asked for, given what the order says now; nothing: the document can be booked."""
 
@@ -46,7 +50,7 @@ def move(order: Order, transfer: Transfer, plan: Plan, book: Callable[[Order], N
             commit(order, cause)
         except (Lost, StockShort):
             order = update(order.id, conclude, cause)
-        _complain(transfer, answers)
+        _complain(order, transfer, answers)
     return order
 
 
@@ -63,11 +67,26 @@ def _is_enough(order: Order, plan: Plan) -> bool:
         return False
 
 
-def _complain(transfer: Transfer, answers: Sequence[Answer]) -> None:
+def _complain(order: Order, transfer: Transfer, answers: Sequence[Answer]) -> None:
     amount = sum(answer.move.what.amount for answer in answers)
     what = f"the {transfer.kind} of {amount} for {transfer.document}"
     declined = sorted({answer.outcome.reason or "no reason given" for answer in answers if answer.outcome.state == "failed"})
     if declined:
         raise PaymentDeclined(f"{what} was declined: {', '.join(declined)}", kind="payment-declined")
     if any(answer.outcome.state == "requested" for answer in answers):
-        raise StillPending(f"{what} is with the gateway, which has not decided")
+        raise StillPending(f"{what} is with the gateway, which has not decided", seconds=_pause(order, answers))
+
+
+def _pause(order: Order, answers: Sequence[Answer]) -> int:
+    """Half as long as it has taken so far: soon at first, hourly in the end."""
+    asked = [found.at for each in answers if (found := find(order.payments[each.move.payment_id], each.move.what.key))]
+    age = (parse(order.now) - parse(min(asked, default=order.now))).total_seconds()
+    return int(min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, age / 2)))
+
+
+def patiently(state: str, step: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A step's outcome; while a gateway thinks, or cannot be reached for some time, to wait and come back to that state."""
+    try:
+        return {"seconds": 0, **step()}
+    except (StillPending, GatewayDown) as error:
+        return {"next": f"later_{state}", "seconds": error.seconds}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from oms.events import record_events
-from oms.flows import backorders, blocks, load_run, reroute, shards
+from oms.flows import backorders, blocks, gift_cards, load_run, reroute, shards
 from oms.flows.expiry import sweep_reservations
 from oms.flows.relay import put_events
 from oms.flows.shortages import note_short
@@ -27,6 +27,7 @@ ACTIONS: dict[str, Action] = {
     "backorder.left": backorders.arrived,
     "stock.short": note_short,
     "stock.blocked": blocks.blocked,
+    "gift_card.delivered": gift_cards.activate,
     "exception.resolved": reroute.reroute_short,
     "location.drain": reroute.continue_drain,
     "shards.changed": shards.changed,

@@ -13,6 +13,7 @@ from itertools import chain
 from botocore.exceptions import ClientError
 
 from oms.clock import later, stamp
+from oms.flows import books_queue
 from oms.flows.backorders import end_waits, serve
 from oms.flows.check import Suspects, audit
 from oms.flows.executions import execution_arn
@@ -26,6 +27,9 @@ from oms.machines.outcomes import outcome
 from oms.orders.holds import release_hold
 from oms.orders.order import Order
 from oms.orders.records import FulfillmentOrder, Hold, Return, Summary
+from oms.payments.clock import authorization_news, watch_authorizations
+from oms.payments.numbers import unnumbered
+from oms.payments.records import Change
 from oms.storage.clients import client
 from oms.storage.environment import environment
 from oms.storage.inventory import stock_of
@@ -49,6 +53,7 @@ class Report:
     restarted: int = 0
     resumed: int = 0
     granted: int = 0
+    booked: int = 0
     drift: int = 0
     failed: int = 0
     finished: bool = True
@@ -121,8 +126,11 @@ def _repair(order_id: str, cutoff: str, report: Report) -> Order | None:
         relay_order(order_id)
         report.published += 1
         order = load(order_id)
+    report.booked += _tell_books(order)
     if any(_expired(hold, order.now) for hold in order.summary.holds):
         order = update(order_id, _release_expired, Cause("reconcile", "hold expired"))
+    if authorization_news(order):
+        order = update(order_id, watch_authorizations, Cause("reconcile", "authorization clock"))
     for execution in needed(order):
         _ensure_running(order, execution, report)
     for wait in order.waits.values():
@@ -130,6 +138,12 @@ def _repair(order_id: str, cutoff: str, report: Report) -> Order | None:
         if how and resume(wait, how):
             report.resumed += 1
     return order
+
+
+def _tell_books(order: Order) -> bool:
+    """Whether the books lack something of the order, which they are told of then."""
+    behind = order.relayed.books > order.in_books or bool(unnumbered(order))
+    return behind and not books_queue.send([books_queue.Notice(order.id, order.placed.channel, f"again-{order.now}")])
 
 
 def _expired(hold: Hold, now: str) -> bool:
@@ -173,10 +187,10 @@ def _ensure_running(order: Order, execution: Execution, report: Report) -> None:
             report.restarted += 1
 
 
-def _record_of(order: Order, record_id: str) -> Summary | FulfillmentOrder | Return:
+def _record_of(order: Order, record_id: str) -> Summary | FulfillmentOrder | Return | Change:
     if record_id == order.id:
         return order.summary
-    return order.fulfillment_orders.get(record_id) or order.returns[record_id]
+    return order.fulfillment_orders.get(record_id) or order.changes.get(record_id) or order.returns[record_id]
 
 
 def _see_to_queue(order: Order, report: Report, served: set[str], seconds_left: Callable[[], float]) -> None:

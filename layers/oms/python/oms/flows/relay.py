@@ -14,12 +14,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from oms.events import events_of
+from oms.flows import books_queue
 from oms.flows.executions import execution_arn
 from oms.flows.waiting import resume
 from oms.machines.executions import Execution, order_execution, started_by
 from oms.machines.outcomes import outcome
 from oms.orders.order import Order
 from oms.orders.records import Entry, Relayed
+from oms.payments.positions import concerns_books
 from oms.storage.clients import client
 from oms.storage.environment import environment
 from oms.storage.orders import advance, load, timeline
@@ -38,6 +40,11 @@ class Work:
     order: Order | None = None
     news: list[Entry] = field(default_factory=list)
     error: Exception | None = None
+
+    @property
+    def for_books(self) -> list[Entry]:
+        """New entries that have to do with money."""
+        return [entry for entry in self.news if concerns_books(entry)]
 
 
 def relay(orders: Mapping[str, list[Entry]]) -> list[str]:
@@ -59,11 +66,12 @@ def relay_order(order_id: str) -> None:
 
 
 def _together(works: list[Work]) -> None:
-    """Read all, publish all in few calls, then start and resume; an order that fails stops by itself."""
+    """Read all, publish all in few calls, tell the books, then start and resume; an order that fails stops by itself."""
     with ThreadPoolExecutor(_WORKERS) as pool:
         each = map if len(works) == 1 else pool.map
         list(each(lambda work: _try(_read, work), works))
         _publish(works)
+        _tell_books(works)
         list(each(lambda work: _try(_act, work), works))
 
 
@@ -101,7 +109,9 @@ def _act(work: Work) -> None:
         if how:
             resume(wait, how)
             resumed[wait.id] = wait.entered
-    done = Relayed(published=_last(work.news) if work.news else order.relayed.published, resumed=resumed)
+    published = _last(work.news) if work.news else order.relayed.published
+    books = _last(work.for_books) if work.for_books else order.relayed.books
+    done = Relayed(published=published, books=books, resumed=resumed)
     if done != order.relayed:
         advance(work.order_id, done)
 
@@ -153,6 +163,28 @@ def _publish(works: list[Work]) -> None:
             error = put_events([event for _, event in batch])
             for work, _ in batch if error else ():
                 work.error = error
+
+
+def _tell_books(works: list[Work]) -> None:
+    """Send the books what has to do with money, before the order's mark moves on. Orders that cannot be sent are stopped."""
+    telling = [work for work in works if work.order and not work.error and work.for_books]
+    notices = [
+        books_queue.Notice(
+            work.order_id, work.order.placed.channel, str(_last(work.for_books)), tuple(entry.sequence for entry in work.for_books)
+        )
+        for work in telling
+        if work.order
+    ]
+    refused: list[str] = []
+    try:
+        refused = books_queue.send(notices)
+    except Exception as error:
+        # As in _try: the batch goes on without these orders.
+        for work in telling:
+            work.error = error
+    for work in telling:
+        if work.order_id in refused:
+            work.error = RuntimeError("the books' queue refused the message")
 
 
 def put_events(events: list[dict[str, Any]]) -> Exception | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from oms.flows.money import move
+from oms.flows.gift_cards import close_cards
+from oms.flows.money import move, patiently
 from oms.machines.outcomes import after_goods, go
 from oms.orders.order import Order
 from oms.payments.funds import Part, ensure_refunds
+from oms.payments.gift_cards import sells_cards
 from oms.payments.offsets import offsets
 from oms.payments.records import CreditMemo
 from oms.payments.transfers import Transfer, moved, settled
@@ -18,12 +20,20 @@ from oms.storage.orders import Cause, load, update
 
 def settle_return_step(order_id: str, return_id: str, execution: str) -> dict[str, Any]:
     """Pay for what has arrived: credit memo, refund to the tenders that paid, restock; and say what comes next."""
+    return patiently("return", lambda: _settle_return(order_id, return_id, Cause("return_order", execution)))
+
+
+def _settle_return(order_id: str, return_id: str, cause: Cause) -> dict[str, Any]:
     order = load(order_id)
     memo = returns.credit(order, returns.find(order, return_id))
     if memo:
-        order = give_back(
-            order, memo, lambda fresh, final: returns.settle(fresh, returns.find(fresh, return_id), final), Cause("return_order", execution)
-        )
+
+        def book(fresh: Order, final: CreditMemo) -> None:
+            returns.settle(fresh, returns.find(fresh, return_id), final)
+
+        if sells_cards(order):
+            close_cards(order, memo)
+        order = give_back(order, memo, book, cause)
     return (after_goods(order, returns.find(order, return_id)) or go("wait_for_goods")).output or {}
 
 

@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from oms.clock import later
 from oms.fulfillment.attempts import conclude_attempts
 from oms.fulfillment.capacity import Ahead, book, is_full
-from oms.fulfillment.unfillable import give_up_group
+from oms.fulfillment.unfillable import NO_PLACE, give_up_group
 from oms.inventory.backorders import wait_in_line
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
 from oms.orders.records import Explanation, FulfillmentLine, FulfillmentOrder, LineState, PlacedGroup, PlacedLine
-from oms.payments.releases import after_release, to_release
+from oms.orders.statuses import totals
+from oms.payments.cover import hold_uncovered
+from oms.payments.releases import after_release
 from oms.routing.route import Plan
 from oms.routing.sourcing import Left, StockRows, may_serve, pin, source
+from oms.service.changes import open_change
 from oms.settings import Location, Settings
 
 LINES_PER_ORDER = 40
@@ -45,7 +48,7 @@ def allocate(
     if order.open_holds("allocate"):
         return "wait_for_release"
     gives_up = order.summary.gives_up or settings.channel(order.placed.channel).on_unfillable == "cancel_and_refund"
-    given_up, order.summary.gives_up = 0, False
+    given_up, order.summary.gives_up, before = 0, False, totals(order).grand_total if gives_up else 0
     for group in order.placed.delivery_groups:
         lines = order.lines_of(group)
         if any(open_units(state) for _, state in lines) and not order.waits_for_all(group):
@@ -54,9 +57,12 @@ def allocate(
             given_up += units
             if units and any(open_units(state) for _, state in lines):
                 _allocate_group(order, group, lines, stock, settings, left, ahead)  # what had to wait for them goes without them
+    if given_up:
+        open_change(order, "cancellation", worth=before - totals(order).grand_total, reason=NO_PLACE)
     created = [fo for fo in order.fulfillment_orders.values() if not fo.v]
     if created:
         order.record("order.allocated", fulfillment_orders=[fo.id for fo in created])
+        hold_uncovered(order)
     next_ = _what_next(order)
     result = "cancelled" if given_up else {"unfillable": "unfillable", "wait_for_stock": "backordered"}.get(next_, "allocated")
     if conclude_attempts(order, result, [fo.location_id for fo in created], visit or order.now):
@@ -141,7 +147,7 @@ def _what_next(order: Order) -> str:
         return "unfillable"
     if any(state.backordered for state in states.values()):
         return "wait_for_stock"
-    return "release_payment" if to_release(order) else after_release(order)
+    return after_release(order)
 
 
 def hand_out(

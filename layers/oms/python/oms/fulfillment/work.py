@@ -118,6 +118,8 @@ def advance(order: Order, fo: FulfillmentOrder, action: str) -> None:
     if action == "release":
         if fo.held_by == "order":
             raise Conflict(f"{fo.id} is held by holds of its order; release those")
+        if fo.held_by == "payment":
+            raise Conflict(f"{fo.id} is held until its share is paid or authorized; another tender or a payment link releases it")
         target, fo.held_from, fo.held_by = fo.held_from or "released", None, None
     fo.status = target or fo.status
     order.record(f"fulfillment_order.{_VERBS[action]}", fulfillment_order_id=fo.id)
@@ -336,6 +338,23 @@ def take_back(order: Order, fo: FulfillmentOrder, reason: str) -> dict[str, int]
     give_back(order, fo, quantities, reason)
     for line_id, quantity in quantities.items():
         fo.lines[line_id].taken_back += quantity
+    return quantities
+
+
+def cancel_work(order: Order, fo: FulfillmentOrder) -> dict[str, int]:
+    """All that is open leaves the fulfillment order for good: nobody looks for another place. Returns the units per line; their
+    reservation is released, and they are the caller's to cancel."""
+    quantities = {line_id: line.open for line_id, line in fo.lines.items() if line.open}
+    for line_id, quantity in quantities.items():
+        line, state = order.line(line_id)
+        fo.lines[line_id].cancelled += quantity
+        state.allocated -= quantity
+        order.stock.append(StockChange(line.sku, fo.location_id, reserve=-quantity))
+    settle_status(order, fo)
+    if fo.status == "rejected":
+        fo.status = "cancelled"
+    fo.held_from = fo.held_by = None
+    order.record("fulfillment_order.cancelled", fulfillment_order_id=fo.id, lines=quantities)
     return quantities
 
 

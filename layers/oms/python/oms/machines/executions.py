@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 from oms.orders.order import Order
 from oms.orders.quantities import open_units
-from oms.payments.releases import to_release
 
-Machine = Literal["order", "fulfillment", "return"]
+Machine = Literal["order", "fulfillment", "return", "change"]
 SCHEMA = 1
 """Version of the execution input. Handlers accept every version that is still running."""
 
@@ -45,6 +44,11 @@ def return_execution(order: Order, return_id: str) -> Execution:
     return _execution(order, "return", return_id, order.returns[return_id].run)
 
 
+def change_execution(order: Order, change_id: str) -> Execution:
+    """A change's execution for its present run."""
+    return _execution(order, "change", change_id, order.changes[change_id].run)
+
+
 def needed(order: Order) -> list[Execution]:
     """Executions that must be running because their record is not at its end: what `reconcile` compares with what is."""
     out: list[Execution] = []
@@ -52,7 +56,7 @@ def needed(order: Order) -> list[Execution]:
     abandoned = {problem.subject for problem in order.exceptions.values() if problem.status == "abandoned" and problem.execution}
     states = order.summary.lines.values()
     unallocated = any(open_units(state) > 0 or state.backordered for state in states)
-    if order.summary.status == "received" or (order.summary.status not in ("declined", "cancelled") and (unallocated or to_release(order))):
+    if order.summary.status == "received" or (order.summary.status not in ("declined", "cancelled") and unallocated):
         out.append(order_execution(order))
     for fo in order.fulfillment_orders.values():
         if fo.status not in ("delivered", "rejected", "cancelled", "expired") or any(not s.invoice_id for s in order.shipments_of(fo.id)):
@@ -60,6 +64,7 @@ def needed(order: Order) -> list[Execution]:
     for ret in order.returns.values():
         if ret.status not in ("settled", "rejected", "cancelled", "expired"):
             out.append(return_execution(order, ret.id))
+    out += [change_execution(order, change.id) for change in order.changes.values() if change.status == "pending"]
     return [execution for execution in out if execution.record_id not in abandoned]
 
 
@@ -70,6 +75,8 @@ def started_by(order: Order, fact_type: str, data: dict[str, Any]) -> Execution 
     work = ("fulfillment_order.created", "fulfillment_order.reopened")
     if fact_type in work and data["fulfillment_order_id"] in order.fulfillment_orders:
         return fulfillment_execution(order, data["fulfillment_order_id"])
+    if fact_type == "change.requested" and data["change_id"] in order.changes:
+        return change_execution(order, data["change_id"])
     if fact_type == "return.requested" and data["return_id"] in order.returns:
         return return_execution(order, data["return_id"])
     return None
@@ -82,7 +89,7 @@ def console_url(execution_arn: str) -> str:
 
 
 def _execution(order: Order, machine: Machine, record_id: str, run: int, **more: Any) -> Execution:
-    ids = {"fulfillment": {"fulfillment_order_id": record_id}, "return": {"return_id": record_id}}.get(machine, {})
+    ids = {"order": {}}.get(machine, {"fulfillment_order_id" if machine == "fulfillment" else f"{machine}_id": record_id})
     return Execution(
         machine,
         record_id,

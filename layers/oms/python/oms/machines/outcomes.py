@@ -55,7 +55,7 @@ def after_shipping(order: Order, fo: FulfillmentOrder) -> Resume | None:
     if fo.status in ("rejected", "cancelled", "expired"):
         return go(fo.status)
     if fo.status == "on_hold":
-        return go("hold")
+        return go("secure_payment" if fo.held_by == "payment" else "hold")
     if fo.status in ("shipped", "delivered"):
         left = seconds_left(order, fo)
         return go("wait_for_clock", seconds=left) if left else go("deliver")
@@ -87,7 +87,9 @@ def _delivery(order: Order, fo: FulfillmentOrder) -> Resume | None:
 
 
 def _hold_over(order: Order, fo: FulfillmentOrder) -> Resume | None:
-    return None if fo.status == "on_hold" else go("ship")
+    if fo.status != "on_hold":
+        return go("ship")
+    return go("secure_payment") if fo.held_by == "payment" else None
 
 
 def _release(order: Order) -> Resume | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from oms.clock import later
@@ -13,15 +13,18 @@ from oms.inventory.promises import promise_from_stock
 from oms.inventory.reservations import Reservation, take_over
 from oms.orders.holds import place_hold
 from oms.orders.order import Claim, Order, StockChange
-from oms.orders.placing import PlaceOrder, Tender, content_digest
+from oms.orders.placing import PlaceOrder, content_digest
 from oms.orders.pricing import Priced, price
 from oms.orders.quantities import open_units, reserved
 from oms.orders.records import Lease, LineState, Personal, Placed, Summary
 from oms.orders.statuses import totals
 from oms.payments import ledger
+from oms.payments.accounts import Account, claim_credit
 from oms.payments.gateway import Gateways, Instruction, Kind, Outcome, gateway_for
 from oms.payments.records import Payment
-from oms.payments.requests import ask, conclude, intend
+from oms.payments.requests import ask, conclude
+from oms.payments.tender_request import Tender
+from oms.payments.tenders import add_tenders, cover_faults, known_faults
 from oms.routing.model import Plan
 from oms.routing.sourcing import Left, StockRows, pin, source
 from oms.settings import Settings
@@ -46,17 +49,25 @@ def take(
     later_on: bool,
     reservation: Reservation | None = None,
     left: Left | None = None,
+    account: Account | None = None,
+    priorities: Mapping[str, int] | None = None,
 ) -> Order:
     """A new order: priced, its stock reserved, its payments intended. With `later_on` nobody captures it now; the Capture state will.
     What a reservation holds that is still open becomes the order's; any other counts as none. `left`: what locations of limited capacity
-    still take.
+    still take. `account`: the business customer's, if there is one; `priorities`: of store credits, where several pay.
 
     Invalid for money that does not add up or an unknown gateway; Conflict naming the lines that stock is short for.
     """
     priced = price(request)
-    _check_payments(request, priced, gateways)
-    order = _new_order(request, priced, now, later_on)
-    _add_payments(order, request.payments)
+    total = priced.totals.grand_total
+    faults = known_faults(request.payments, gateways, account) + cover_faults(request.payments, total)
+    if faults:
+        raise invalid(*faults)
+    order = _new_order(request, priced, now, later_on, account)
+    first = settings.channel(request.channel).tender_order
+    add_tenders(order, request.payments, total, first=first, priorities=priorities, account=account)
+    if account:
+        claim_credit(order, account)
     if not later_on:
         order.summary.lease = Lease(owner=owner, until=later(now, seconds=LEASE_SECONDS))
     order.claims.append(Claim(number_key(request.channel, request.order_number), {"order_id": order.id, "digest": order.placed.digest}))
@@ -113,37 +124,56 @@ def reserve_skus(order: Order) -> set[str]:
 
 
 def authorize(order: Order, gateways: Gateways) -> list[Answer]:
-    """Ask the gateways for every tender that has no answer yet; after a decline, void what had been authorized.
+    """Ask the gateways for every tender that has no answer yet; after a decline, void what had been authorized and pay back what had been
+    captured, elsewhere too.
 
     Repeating it with the same order repeats the same keys, so a crash between here and `conclude_capture` costs nothing.
     """
     answers: list[Answer] = []
     for payment in order.payments.values():
         for event in ledger.newest(payment.events):
-            if event.kind == "authorization" and event.state == "requested" and event.key:
+            if event.kind == "authorization" and event.state == "requested" and event.key and not _refused(order, answers):
                 answers.append(_ask(order, gateways, payment, "authorization", event.key, event.amount))
-        if answers and answers[-1].outcome.state == "failed":
-            held = [answer for answer in answers if answer.outcome.state == "succeeded"]
-            return answers + [_void(order, gateways, answer) for answer in held]
-    return answers
+    if not _refused(order, answers):
+        return answers
+    held = [(answer.payment, answer.outcome.amount, answer.outcome.reference) for answer in answers if answer.outcome.state == "succeeded"]
+    held += [(payment, each.free, each.reference) for payment in order.payments.values() for each in ledger.authorizations(payment)]
+    voids = [_void(order, gateways, *each) for each in held if each[1]]
+    taken = [(payment, amount, of) for payment in order.payments.values() for of, amount in ledger.captures(payment)]
+    return answers + voids + [_refund(order, gateways, *each) for each in taken]
 
 
 def conclude_capture(order: Order, answers: Sequence[Answer]) -> None:
-    """Record what the gateways said: the order is captured, or declined with everything given back."""
+    """Record what the gateways said: the order is captured, or declined with everything given back. While a gateway has not decided, the
+    order is received, and its machine looks after it."""
     if order.summary.status != "received":
         return
+    refused = _refused(order, answers)
     for answer in answers:
         payment, outcome = order.payments[answer.payment.id], answer.outcome
         conclude(payment, answer.what, outcome)
-        done = "authorized" if answer.what.kind == "authorization" else "voided"
+        done = {"authorization": "authorized", "refund": "refunded"}.get(answer.what.kind, "voided")
         verb = {"succeeded": done, "failed": "declined", "requested": "pending"}[outcome.state]
         order.record(f"payment.{verb}", payment_id=payment.id, amount=outcome.amount, reason=outcome.reason)
     order.summary.lease = None
-    if any(answer.what.kind == "authorization" and answer.outcome.state == "failed" for answer in answers):
+    if refused:
         _decline(order)
     elif not any(ledger.fold(payment).pending_authorization for payment in order.payments.values()):
+        for payment in order.payments.values():
+            payment.source, payment.token = payment.source or payment.token, None
         order.summary.status, order.summary.answer = "open", order.summary.answer or 201
         order.record("order.captured", grand_total=totals(order).grand_total, currency=order.placed.currency)
+    elif not order.summary.asynchronous:
+        order.summary.asynchronous, order.summary.answer = True, 202
+        order.record("order.received", grand_total=totals(order).grand_total, currency=order.placed.currency)
+
+
+def _refused(order: Order, answers: Sequence[Answer]) -> bool:
+    """Whether a gateway has said no to a tender that is to pay: now, or by the news it sent meanwhile."""
+    if any(answer.what.kind == "authorization" and answer.outcome.state == "failed" for answer in answers):
+        return True
+    undecided = [payment for payment in order.payments.values() if payment.token]  # of an attempt that was declined before, none is kept
+    return any(e.kind == "authorization" and e.state == "failed" for payment in undecided for e in ledger.newest(payment.events))
 
 
 def _ask(order: Order, gateways: Gateways, payment: Payment, kind: Kind, key: str, amount: int, of: str | None = None) -> Answer:
@@ -151,19 +181,32 @@ def _ask(order: Order, gateways: Gateways, payment: Payment, kind: Kind, key: st
     return Answer(payment, what, ask(gateway_for(gateways, payment.gateway), payment, what))
 
 
-def _void(order: Order, gateways: Gateways, held: Answer) -> Answer:
-    key = f"{order.id}/void/{held.payment.id}/1"
-    return _ask(order, gateways, held.payment, "void", key, held.outcome.amount, held.outcome.reference)
+def _void(order: Order, gateways: Gateways, payment: Payment, amount: int, reference: str) -> Answer:
+    return _ask(order, gateways, payment, "void", f"{order.id}/void/{payment.id}/1", amount, reference)
 
 
-def retry_declined(order: Order, tender: Tender, stock: StockRows, settings: Settings, gateways: Gateways, owner: str) -> None:
-    """Another card on a declined order: claim the number again, reserve afresh, intend the new payment (contract: payments)."""
+def _refund(order: Order, gateways: Gateways, payment: Payment, amount: int, of: str | None) -> Answer:
+    return _ask(order, gateways, payment, "refund", f"{order.id}/refund/{payment.id}/1", amount, of)
+
+
+def retry_declined(
+    order: Order,
+    tender: Tender,
+    stock: StockRows,
+    settings: Settings,
+    gateways: Gateways,
+    owner: str,
+    account: Account | None = None,
+) -> None:
+    """Another tender for the whole of a declined order: claim the number again, reserve afresh, intend the payment (contract: payments)."""
     if order.summary.status != "declined":
         raise Conflict(f"order {order.placed.order_number} is {order.summary.status}, not declined; it needs no other tender")
     total = totals(order).grand_total
-    if tender.amount != total:
-        raise invalid(Fault(f"the tender is {tender.amount} and the order's grand total {total}; they must be equal", "/amount"))
-    gateway_for(gateways, tender.gateway)
+    faults = known_faults([tender], gateways, account, pointer="")
+    if tender.amount not in (None, total):
+        faults.append(Fault(f"the tender is {tender.amount} and the order's grand total {total}; they must be equal", "/amount"))
+    if faults:
+        raise invalid(*faults)
     order.summary.status = "received"
     order.summary.lease = Lease(owner=owner, until=later(order.now, seconds=LEASE_SECONDS))
     if order.summary.asynchronous:
@@ -171,7 +214,9 @@ def retry_declined(order: Order, tender: Tender, stock: StockRows, settings: Set
     order.claims.append(
         Claim(number_key(order.placed.channel, order.placed.order_number), {"order_id": order.id, "digest": order.placed.digest})
     )
-    _add_payments(order, [tender])
+    add_tenders(order, [tender], total)
+    if account:
+        claim_credit(order, account)
     reserve(order, stock, settings)
 
 
@@ -186,8 +231,14 @@ def take_lease(order: Order, owner: str) -> bool:
     return True
 
 
-def _new_order(request: PlaceOrder, priced: Priced, now: str, later_on: bool) -> Order:
+def _new_order(request: PlaceOrder, priced: Priced, now: str, later_on: bool, account: Account | None) -> Order:
     placed_at = request.placed_at or now
+    customer = request.customer.model_dump(exclude={"id", "account_id"}, exclude_none=True)
+    if account and account.settings.vat_id:
+        customer = {"vat_id": account.settings.vat_id, **customer}
+    if account and account.settings.ship_complete:
+        for group in priced.groups:
+            group.ship_complete = True
     fields = request.model_dump(
         include={
             "channel",
@@ -215,7 +266,7 @@ def _new_order(request: PlaceOrder, priced: Priced, now: str, later_on: bool) ->
         digest=content_digest(request),
     )
     personal = Personal(
-        customer=request.customer.model_dump(exclude={"id", "account_id"}, exclude_none=True),
+        customer=customer,
         billing_address=request.billing_address.model_dump(exclude_none=True) if request.billing_address else None,
         groups={
             group.id: {"recipient": group.recipient.model_dump(exclude_none=True), "address": group.address.model_dump(exclude_none=True)}
@@ -232,29 +283,6 @@ def _new_order(request: PlaceOrder, priced: Priced, now: str, later_on: bool) ->
     for hold in request.holds:
         place_hold(order, hold)
     return order
-
-
-def _check_payments(request: PlaceOrder, priced: Priced, gateways: Gateways) -> None:
-    offered, needed = sum(tender.amount for tender in request.payments), priced.totals.grand_total
-    faults = [
-        Fault(f"there is no payment gateway '{tender.gateway}'", f"/payments/{index}/gateway")
-        for index, tender in enumerate(request.payments)
-        if tender.gateway not in gateways
-    ]
-    if offered != needed:
-        faults.append(Fault(f"the payments add up to {offered} and the grand total is {needed}; they must be equal", "/payments"))
-    if faults:
-        raise invalid(*faults)
-
-
-def _add_payments(order: Order, tenders: Sequence[Tender]) -> None:
-    for tender in tenders:
-        if tender.amount == 0:
-            continue
-        payment = Payment(id=order.next_id("pay"), method=tender.method, gateway=tender.gateway, amount=tender.amount, token=tender.token)
-        key = ledger.attempt_key(payment, f"{order.id}/authorize/{payment.id}")
-        intend(payment, Instruction("authorization", key, tender.amount, order.placed.currency, order.now))
-        order.payments[payment.id] = payment
 
 
 def _decline(order: Order) -> None:

@@ -30,7 +30,7 @@ from oms.orders.records import (
     Wait,
     Waiting,
 )
-from oms.payments.records import CreditMemo, Invoice, Payment
+from oms.payments.records import Change, CreditMemo, Invoice, Payment
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,14 @@ class Order:
     payments: dict[str, Payment] = field(default_factory=dict)
     invoices: dict[str, Invoice] = field(default_factory=dict)
     credit_memos: dict[str, CreditMemo] = field(default_factory=dict)
+    changes: dict[str, Change] = field(default_factory=dict)
     returns: dict[str, Return] = field(default_factory=dict)
     explanations: dict[str, Explanation] = field(default_factory=dict)
     exceptions: dict[str, ProcessException] = field(default_factory=dict)
     waits: dict[str, Wait] = field(default_factory=dict)
     personal: Personal | None = None
     relayed: Relayed = field(default_factory=Relayed)
+    in_books: int = 0
     loaded: dict[str, dict[str, Any]] = field(default_factory=dict)
     held_before: dict[str, dict[str, int]] = field(default_factory=dict)
     waiting_before: dict[str, Waiting] = field(default_factory=dict)
@@ -91,6 +93,7 @@ class Order:
     stock: list[StockChange] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     limits: dict[str, int] = field(default_factory=dict)
+    credit_limit: int | None = None
     news: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     draw: Callable[[], float] = random.random
 
@@ -103,6 +106,10 @@ class Order:
         number = self.summary.counters.get(prefix, 0) + 1
         self.summary.counters[prefix] = number
         return part_id(prefix, self.id, number)
+
+    def coming_id(self, prefix: str) -> str:
+        """The id that `next_id` will give next."""
+        return part_id(prefix, self.id, self.summary.counters.get(prefix, 0) + 1)
 
     def lines(self) -> list[tuple[PlacedLine, LineState]]:
         """Lines as placed, each with its counters."""

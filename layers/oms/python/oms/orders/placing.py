@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, Strict, ValidationError, model_validator
 
 from oms.errors import Fault, invalid
+from oms.payments.tender_request import Tender, tender_faults, terms_faults
 from oms.wire import Amount, Currency, Key, Metadata, Moment, Name, Number, Quantity, Rate, SignedAmount, Text, Wire, faults_of
 
 
@@ -93,7 +94,7 @@ class DeliveryGroup(Wire):
 
 
 class Product(Wire):
-    """Facts about the product that later stages use."""
+    """Facts about the product that later stages use. `gift_card`: each unit becomes a card worth its unit price when it is delivered."""
 
     category: Name | None = None
     weight_g: Quantity | None = None
@@ -101,7 +102,12 @@ class Product(Wire):
     origin: Name | None = None
     image_url: Text | None = None
     final_sale: bool = False
+    gift_card: bool = False
     attributes: Metadata = {}
+
+
+MOST_GIFT_CARDS = 500
+"""Gift cards of one line: each becomes an account of its own."""
 
 
 class Line(Wire):
@@ -121,6 +127,15 @@ class Line(Wire):
     product: Product | None = None
     metadata: Metadata = {}
 
+    @model_validator(mode="after")
+    def _gift_cards_are_few_and_worth_something(self) -> Self:
+        if self.product and self.product.gift_card:
+            if self.quantity > MOST_GIFT_CARDS:
+                raise ValueError(f"at most {MOST_GIFT_CARDS} gift cards on one line; use more lines")
+            if not self.unit_price:
+                raise ValueError("a gift card is worth its unit_price, which is 0")
+        return self
+
 
 class Fee(Wire):
     """An order fee; it rides on the first invoice."""
@@ -128,16 +143,6 @@ class Fee(Wire):
     code: Key
     amount: Amount
     taxes: list[Tax] = Field([], max_length=10)
-
-
-class Tender(Wire):
-    """A payment to authorize. `token` stands for the card at the gateway; card data itself never comes here."""
-
-    id: Key | None = None
-    method: Literal["card"]
-    gateway: Key = "sandbox"
-    token: Name
-    amount: Amount
 
 
 class HoldRequest(Wire):
@@ -192,9 +197,13 @@ def read_order(body: Any) -> PlaceOrder:
 def read_tender(body: Any) -> Tender:
     """The tender in the body of `POST /v1/orders/{id}/payments`; Invalid with every fault."""
     try:
-        return Tender.model_validate(body)
+        tender = Tender.model_validate(body)
     except ValidationError as error:
         raise invalid(*faults_of(error)) from None
+    faults = tender_faults(tender)
+    if faults:
+        raise invalid(*faults)
+    return tender
 
 
 def content_digest(order: PlaceOrder) -> str:
@@ -216,9 +225,24 @@ def _reference_faults(body: dict[str, Any]) -> list[Fault]:
             faults.append(Fault(f"there is no delivery group '{line['delivery_group']}'", f"/lines/{index}/delivery_group"))
         if isinstance(line.get("bundle_of"), str) and line["bundle_of"] not in line_ids - {str(line.get("id"))}:
             faults.append(Fault(f"there is no other line '{line['bundle_of']}'", f"/lines/{index}/bundle_of"))
+    faults += _tender_faults(body.get("payments"))
     used = _ids(lines, "delivery_group")
     faults += [Fault("no line goes to this group", f"/delivery_groups/{i}") for i, group in groups if str(group.get("id")) not in used]
     return faults
+
+
+def _tender_faults(payments: Any) -> list[Fault]:
+    """What does not go together within a tender or between them; those with faults of form are named for these alone."""
+    faults: list[Fault] = []
+    read: list[tuple[int, Tender]] = []
+    for index, part in _dicts(payments):
+        try:
+            read.append((index, Tender.model_validate(part)))
+        except ValidationError:
+            continue
+    for index, tender in read:
+        faults += tender_faults(tender, f"/payments/{index}")
+    return faults + terms_faults(read)
 
 
 def _dicts(value: Any) -> list[tuple[int, dict[str, Any]]]:

@@ -208,6 +208,7 @@ class Summary(Record):
     """The one mutable head of the order. `version` is the ETag, `sequence` the last event's number, `counters` number derived ids.
 
     `attempts`: the last routings after the first. `gives_up`: a person has decided that what no location can serve is cancelled.
+    `exposed`: what the order takes of its account's credit.
     """
 
     version: int = 0
@@ -222,6 +223,7 @@ class Summary(Record):
     notes: list[Note] = []
     attempts: list[Attempt] = []
     gives_up: bool = False
+    exposed: int = 0
     counters: dict[str, int] = {}
     placed_at: str = ""
     updated_at: str = ""
@@ -244,7 +246,10 @@ class FulfillmentLine(Stored):
 
 
 class FulfillmentOrder(Record):
-    """Work for one location, one delivery group. `window`: when the capacity window starts that it has a place in."""
+    """Work for one location, one delivery group. `window`: when the capacity window starts that it has a place in.
+
+    `held_by`: location, order (its holds) or payment (its share is not covered). `trusted_by`: who let it go without money.
+    """
 
     id: str
     run: int = 1
@@ -254,6 +259,7 @@ class FulfillmentOrder(Record):
     status: str = "released"
     held_from: str | None = None
     held_by: str | None = None
+    trusted_by: str | None = None
     ship_by: str = ""
     window: str | None = None
     assume_delivered_after_days: int | None = None
@@ -367,9 +373,11 @@ class Wait(Record):
 
 
 class Relayed(Stored):
-    """How far the relay is: events published up to a sequence, and the tokens it has used (wait id to entered time)."""
+    """How far the relay is: events published up to a sequence, the tokens it has used (wait id to entered time), and the last sequence
+    that it sent to the books."""
 
     published: int = 0
+    books: int = 0
     resumed: dict[str, str] = {}
 
 
@@ -381,10 +389,14 @@ class Fact(Stored):
 
 
 class Entry(Stored):
-    """One commit in the order's timeline: facts with consecutive sequence numbers, who did them and why."""
+    """One commit in the order's timeline: facts with consecutive sequence numbers, who did them and why.
+
+    `moved`: by how much the commit changed what tenders have paid and invoices have open, by record (see oms.payments.positions).
+    """
 
     sequence: int
     at: str
     actor: str
     cause: str
     facts: list[Fact] = Field(min_length=1)
+    moved: dict[str, dict[str, int]] = {}

@@ -7,6 +7,8 @@ from oms.orders.order import Order
 from oms.orders.quantities import cancelled_units, kept, reserved
 from oms.orders.records import LineState
 from oms.orders.totals import Totals
+from oms.payments.funds import terms_left
+from oms.payments.invoices import overdue
 from oms.payments.ledger import Buckets, fold, open_at
 
 _PARCEL_TROUBLE = ("failure", "return_to_sender")
@@ -74,7 +76,8 @@ def money_owed(order: Order) -> str:
     held = sums.captured - sums.refunded - sums.charged_back
     if held > total:
         return "credit_owed"
-    return "balance_due" if held + open_authorization(order) < total else "none"
+    to_come = open_authorization(order) + sum(terms_left(order, each) for each in order.payments.values())
+    return "balance_due" if held + to_come < total else "none"
 
 
 def payment_status(order: Order) -> str:
@@ -134,6 +137,7 @@ def order_status(order: Order) -> str:
     sums = buckets(order)
     quiet = (
         money_owed(order) == "none"
+        and not any(change.status == "pending" for change in order.changes.values())
         and not any(reserved(state) for state in states)
         and not sums.pending_authorization + sums.pending_capture + sums.pending_refund + sums.pending_void
         and open_authorization(order) == 0
@@ -158,7 +162,8 @@ def attention(order: Order) -> list[str]:
         "overdue": any(
             fo.ship_by and fo.ship_by < order.now and any(line.open for line in fo.lines.values())
             for fo in order.fulfillment_orders.values()
-        ),
+        )
+        or any(overdue(order, invoice) for invoice in order.invoices.values()),
         "approval": any(ret.status == "requested" for ret in order.returns.values()),
     }
     return [name for name, raised in flags.items() if raised]

@@ -24,8 +24,10 @@ from oms.orders.records import (
     Shipment,
 )
 from oms.orders.totals import totals_of
+from oms.payments.credit import shown
 from oms.payments.ledger import expires_at, fold, payment_status
 from oms.payments.records import Payment
+from oms.service.changes import change_view
 
 
 def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, 
         "shipments": [shipment_view(shipment) for shipment in order.shipments.values()],
         "invoices": [invoice.model_dump(exclude={"v"}) for invoice in order.invoices.values()],
         "credit_memos": [memo.model_dump(exclude={"v"}) for memo in order.credit_memos.values()],
-        "changes": [],
+        "changes": [change_view(change) for change in order.changes.values()],
         "returns": [return_view(order, ret) for ret in order.returns.values()],
         "exchanges": [],
         "related_orders": [],
@@ -179,6 +181,8 @@ def payment_view(payment: Payment, now: str) -> dict[str, Any]:
         "id": payment.id,
         "method": payment.method,
         "gateway": payment.gateway,
+        "account_id": shown(payment),
+        "net_days": payment.net_days,
         "status": payment_status(payment, now),
         "amount": payment.amount,
         "authorized": sums.authorized,

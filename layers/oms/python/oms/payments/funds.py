@@ -14,12 +14,18 @@ from oms.errors import Conflict
 from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments.ledger import authorizations, captures, fold, newest
-from oms.payments.records import Invoice, Payment, PaymentEvent
+from oms.payments.records import TERMS, Invoice, Payment, PaymentEvent
 
-TERMS = "terms"
 TenderSequence = Sequence[tuple[str, int]]
 """Tenders by id with what each gives at most; 0: all it has."""
 _NO_LIMIT = 10**15
+
+
+@dataclass
+class FundsMissing(Conflict):
+    """No tender covers what is needed: a process exception whose remedies are another tender, a payment link, or somebody's word."""
+
+    kind: str = "funds-missing"
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,12 @@ def open_amount(order: Order, invoice: Invoice) -> int:
     return invoice.total_amount - captured - _sum(invoice.applied) - _sum(offsets)
 
 
+def unsecured(order: Order, invoice: Invoice) -> int:
+    """What of an invoice's open amount nobody owes by terms: the goods were let go on somebody's word."""
+    by_terms = _sum([row for row in invoice.receivables if row["payment_id"]])
+    return max(0, open_amount(order, invoice) - by_terms)
+
+
 def receivable(order: Order) -> int:
     """What is owed for goods that were invoiced."""
     return sum(max(0, open_amount(order, invoice)) for invoice in order.invoices.values())
@@ -141,7 +153,7 @@ def _give_back(order: Order, amount: int, limits: Mapping[str, int], sequence: T
                 limit, left = limit - part, left - part
     if left > 0:
         currency = order.placed.currency
-        raise Conflict(f"{show(amount, currency)} is needed and only {show(amount - left, currency)} is captured", kind="funds-missing")
+        raise FundsMissing(f"{show(amount, currency)} is needed and only {show(amount - left, currency)} is captured")
     return parts
 
 

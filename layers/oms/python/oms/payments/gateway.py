@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from oms.errors import Fault, OmsError, Refused, invalid
+from oms.errors import Fault, OmsError, Refused, Retryable, invalid
 from oms.payments.records import Payment
 
 Kind = Literal["authorization", "capture", "refund", "void"]
@@ -15,8 +15,19 @@ class PaymentDeclined(Refused):
     """The gateway said no, definitively; a new attempt needs a new key."""
 
 
+@dataclass
 class StillPending(OmsError):
-    """The gateway has taken an instruction and will say later what became of it."""
+    """The gateway has taken an instruction and will say later what became of it; ask again after `seconds`."""
+
+    seconds: int = 60
+
+
+@dataclass
+class GatewayDown(Retryable):
+    """The gateway does not answer, and nobody asks it anything for `seconds` (see breaker.py). Nothing was asked of it."""
+
+    kind: str = "gateway-down"
+    seconds: int = 60
 
 
 class Unsure(OmsError):

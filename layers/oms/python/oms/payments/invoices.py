@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oms.ids import part_id
+from oms.ids import invoice_of, part_id
 from oms.money.shares import Share
 from oms.money.units import Units, count
 from oms.orders.order import Order
-from oms.orders.records import Shipment
+from oms.orders.records import PlacedTax, Shipment
+from oms.payments.funds import open_amount
 from oms.payments.records import CreditMemo, Invoice
 
 
@@ -21,12 +22,13 @@ def invoice_for(order: Order, shipment: Shipment) -> Invoice:
     rows = [_row(order, line_id, units, delivery=True) for line_id, units in sorted(shipment.lines.items())]
     fees = []
     if shipment.id == part_id("shp", order.id, 1):
-        fees = [{"code": fee.code, **_amounts(fee.frozen.all_units())} for fee in order.placed.fees]
+        fees = [fee_row(fee.code, fee.frozen.all_units(), fee.taxes) for fee in order.placed.fees]
     return Invoice(
-        id=shipment.id.replace("shp_", "inv_", 1),
+        id=invoice_of(shipment.id),
         shipment_id=shipment.id,
         fulfillment_order_id=shipment.fulfillment_order_id,
         issued_at=order.now,
+        supplied_at=shipment.shipped_at or None,
         lines=rows,
         fees=fees,
         **_sums([*rows, *(row["delivery"] for row in rows if "delivery" in row), *fees]),
@@ -43,6 +45,28 @@ def credit_memo_for(order: Order, memo_id: str, return_id: str, units: Mapping[s
         lines=rows,
         **_sums([*rows, *(row["delivery"] for row in rows if "delivery" in row)]),
     )
+
+
+def fee_row(code: str, share: Share, taxes: Sequence[PlacedTax]) -> dict[str, Any]:
+    """A fee on a document. It names its taxes itself: it may be of the order, or of a change."""
+    return {"code": code, **_amounts(share), "tax_names": [tax.model_dump(exclude_none=True) for tax in taxes]}
+
+
+def row_taxes(order: Order, row: Mapping[str, Any], *, delivery: bool = False) -> list[dict[str, Any]]:
+    """The taxes of a document's row (or of its share of the delivery charge) by name: {name, rate, amount, exempt_reason?}."""
+    if "tax_names" in row:
+        names = list(row["tax_names"])
+    else:
+        line, _ = order.line(row["line_id"])
+        names = [tax.model_dump(exclude_none=True) for tax in (order.group_of(line).taxes if delivery else line.taxes)]
+    amounts = (row["delivery"] if delivery else row)["taxes"]
+    return [{**name, "amount": amount} for name, amount in zip(names, amounts, strict=True)]
+
+
+def overdue(order: Order, invoice: Invoice) -> bool:
+    """Whether more of an invoice is open than is not due yet."""
+    left = open_amount(order, invoice)
+    return left > 0 and left > sum(row["amount"] for row in invoice.receivables if row["due_at"] >= order.now)
 
 
 def _row(order: Order, line_id: str, units: Units, delivery: bool) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from typing import Any, Literal
 from oms.orders.records import Record
 from oms.stored import Stored
 
+TERMS = "terms"
+"""The method of a tender that is paid after the invoice."""
+
 
 class PaymentEvent(Stored):
     """One fact about a tender: what we asked (state requested, our key) or what the provider says (its reference and time).
@@ -32,7 +35,8 @@ class Payment(Record):
     """One tender; its amounts are folded from `events`. `amount` is what it is to pay.
 
     `token` is kept only until the gateway has authorized; `source` is what the gateway needs to authorize once more (never a card, never
-    shown). `account_id`: the credit account of a gift card or store credit. `net_days`: terms, paid after the invoice.
+    shown). `warned`: the authorization whose end was announced. `account_id`: the credit account of a gift card or store credit,
+    `customer_id`: whose it must be if it is somebody's. `net_days`: terms, paid after the invoice.
     """
 
     id: str
@@ -40,9 +44,11 @@ class Payment(Record):
     gateway: str
     amount: int
     account_id: str | None = None
+    customer_id: str | None = None
     net_days: int | None = None
     token: str | None = None
     source: str | None = None
+    warned: str | None = None
     events: list[PaymentEvent] = []
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from oms.orders.order import Order
 from oms.orders.quantities import kept
-from oms.payments.funds import Part
+from oms.payments.cover import available, to_invoice
+from oms.payments.funds import Part, declared, excess
 from oms.payments.ledger import authorizations, fold
-from oms.payments.records import Invoice
+from oms.payments.records import Invoice, Payment
 
 
 def to_release(order: Order) -> list[Part]:
@@ -25,6 +28,22 @@ def to_release(order: Order) -> list[Part]:
         for each in authorizations(payment)
         if each.open and each.live(order.now)
     ]
+
+
+def unneeded(order: Order, voids_parts: Callable[[Payment], bool]) -> list[Part]:
+    """What is authorized beyond all that is still to be invoiced, the last tenders first; a part of an authorization only where its gateway
+    can give parts back, otherwise the rest goes with the last capture."""
+    if order.summary.status in ("received", "declined"):
+        return []
+    over = available(order, order.now) - max(to_invoice(order), excess(order))
+    parts: list[Part] = []
+    for payment in reversed(declared(order)):
+        for each in reversed(authorizations(payment)):
+            part = min(over, each.free) if each.live(order.now) else 0
+            if part > 0 and (part == each.open or voids_parts(payment)):
+                parts.append(Part(payment, part, each.reference))
+                over -= part
+    return parts
 
 
 def is_last(order: Order, invoice: Invoice) -> bool:

@@ -19,10 +19,12 @@ def intend(payment: Payment, what: Instruction, document: str | None = None) -> 
 def ask(gateway: Gateway, payment: Payment, what: Instruction) -> Outcome:
     """Ask the gateway. Never inside a transaction; a repetition with the same key moves nothing twice.
 
-    An intent older than the gateway remembers keys is looked up instead. Unsure if it knows nothing of it: never a second call.
+    An intent that the gateway has taken, or that is older than it remembers keys, is looked up instead. Unsure if it knows nothing of it:
+    there is never a second call.
     """
     known = ledger.find(payment, what.key)
-    if known and gateway.key_hours is not None and later(known.at, hours=gateway.key_hours) <= what.at:
+    forgotten = known and gateway.key_hours is not None and later(known.at, hours=gateway.key_hours) <= what.at
+    if known and (known.reference or forgotten):
         found = gateway.look_up(what, payment)
         if found is None:
             raise Unsure(
@@ -37,9 +39,10 @@ def ask(gateway: Gateway, payment: Payment, what: Instruction) -> Outcome:
 def conclude(payment: Payment, what: Instruction, outcome: Outcome) -> bool:
     """Put the gateway's answer in place of the intent; True if that is news."""
     known = ledger.find(payment, what.key)
-    if what.kind == "authorization" and outcome.state != "requested":
-        payment.token = None
+    if what.kind == "authorization":
         payment.source = outcome.source or payment.source
+        if outcome.state != "requested":
+            payment.token = None
     event = PaymentEvent(
         kind=what.kind,
         state=outcome.state,

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from oms.errors import Conflict, Fault, NotFound, invalid
+from oms.ids import memo_of
 from oms.money.units import count, lowest, minus, union
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import available_to_return
@@ -190,7 +191,7 @@ def credit(order: Order, ret: Return) -> CreditMemo | None:
     if not units:
         return None
     settled = sum(line.settled for line in ret.lines)
-    return credit_memo_for(order, f"{ret.id.replace('ret_', 'cm_', 1)}_{settled}", ret.id, units, ret.reduce_shipping)
+    return credit_memo_for(order, memo_of(ret.id, settled), ret.id, units, ret.reduce_shipping)
 
 
 def settle(order: Order, ret: Return, memo: CreditMemo) -> None:

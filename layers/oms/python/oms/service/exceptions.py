@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from zlib import crc32
 
 from oms.errors import Conflict, Fault, NotFound, invalid
-from oms.fulfillment.unfillable import why_unfillable
-from oms.fulfillment.work import arrive
+from oms.fulfillment.unfillable import give_up, why_unfillable
+from oms.fulfillment.work import arrive, cancel_work
 from oms.orders.order import Order
-from oms.orders.records import ProcessException
+from oms.orders.records import FulfillmentOrder, ProcessException
+from oms.orders.statuses import totals
+from oms.payments.by_hand import note_by_hand
+from oms.payments.cover import release_covered
+from oms.service.changes import open_change
 from oms.wire import Key, Text, Wire
 
 _HINTS = {
@@ -19,13 +24,28 @@ _HINTS = {
     "ReturnedToSender": ("parcel", "Agree with the customer: send the parcel again and retry, or resolve it as delivered."),
     "PaymentDeclined": (
         "payment",
-        "The goods have left. Settle it with the customer, then retry: a retry is a new attempt at the same tender.",
+        "A retry is a new attempt at the same tender. Or take another tender (POST /v1/orders/{id}/payments), or send a payment link.",
+    ),
+    "FundsMissing": (
+        "payment",
+        "No tender covers it. Take another tender (POST /v1/orders/{id}/payments) or send a payment link; it goes on by itself when paid.",
+    ),
+    "Unsure": (
+        "payment",
+        "Look at the gateway whether this instruction moved money. Resolve it as recorded if it did, or as not_done if it did not.",
     ),
     "Conflict": ("state", "The record does not allow this step now. Read the cause, change what blocks it, then retry."),
     "States.Timeout": ("timeout", "The step took too long. Retry; if it repeats, look at the function's log."),
     "Retryable": ("outage", "A provider could not be reached after several tries. Retry when it is back."),
     "Lost": ("contention", "Too many writers at the same moment. Retry."),
 }
+_MONEY = {
+    "Secure payment": ["resolve:release_anyway", "resolve:cancel"],
+    "Capture payment": ["resolve:release_anyway"],
+    "Return": ["resolve:recorded"],
+    "Settle": ["resolve:recorded"],
+}
+"""What else can be done where the money is in the way. Letting goods go without it needs the scope finance.write."""
 _UNKNOWN = ("bug", "An unexpected error. Look at the function's log for this execution, mend the cause, then retry.")
 
 
@@ -51,8 +71,13 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
     kind, hint = _HINTS.get(error, _UNKNOWN)
     if error == "Unfillable":
         cause = why_unfillable(order) or cause
-    by = {"ReturnedToSender": ["resolve:mark_delivered"], "Unfillable": ["resolve:cancel_and_refund"]}
-    actions = ["retry", *by.get(error, []), "abandon"]
+    by = {
+        "ReturnedToSender": ["resolve:mark_delivered"],
+        "Unfillable": ["resolve:cancel_and_refund"],
+        "Unsure": ["resolve:recorded", "resolve:not_done"],
+    }
+    money = _MONEY.get(step, []) if kind == "payment" and error != "Unsure" else []
+    actions = ["retry", *by.get(error, []), *money, "abandon"]
     problem = ProcessException(
         id=exception_id,
         kind=kind,
@@ -80,7 +105,7 @@ def retry(order: Order, problem: ProcessException, note: str | None) -> None:
             shipment.status, shipment.status_at = "in_transit", order.now
 
 
-def resolve(order: Order, problem: ProcessException, action: str, note: str | None) -> None:
+def resolve(order: Order, problem: ProcessException, action: str, note: str | None, by: str = "") -> None:
     """Take one of the exception's actions, then go on at the step."""
     offered = [name.removeprefix("resolve:") for name in problem.actions if name.startswith("resolve:")]
     if action not in offered:
@@ -90,6 +115,29 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
         arrive(order, [parcel for parcel in order.shipments_of(problem.subject) if not parcel.delivered_at], order.now)
     if action == "cancel_and_refund":
         order.summary.gives_up = True  # Allocate, where it goes on, looks a last time
+    if action in ("release_anyway", "cancel"):
+        _decide_unpaid(order, order.fulfillment_orders[problem.subject], action, by)
+    if action in ("recorded", "not_done"):
+        note_by_hand(order, problem.subject, done=action == "recorded", note=note or "")
+
+
+def close_as_paid(order: Order, fulfillment_order_ids: Sequence[str]) -> None:
+    """Close what was open about work that is paid for now; its execution goes on by itself."""
+    for problem in list(order.exceptions.values()):
+        if problem.status == "open" and problem.kind == "payment" and problem.subject in fulfillment_order_ids:
+            _close(order, problem, "resolved", "paid", None)
+
+
+def _decide_unpaid(order: Order, fo: FulfillmentOrder, action: str, by: str) -> None:
+    """Work whose share is not covered: it goes on somebody's word, and the customer owes it; or it is given up."""
+    if action == "release_anyway":
+        fo.trusted_by = by or "somebody"
+        release_covered(order)
+        return
+    before = totals(order).grand_total
+    for line_id, units in cancel_work(order, fo).items():
+        give_up(order, line_id, units, "not paid for")
+    open_change(order, "cancellation", worth=before - totals(order).grand_total, reason="not paid for")
 
 
 def abandon(order: Order, problem: ProcessException, note: str | None) -> None:

@@ -17,14 +17,17 @@ class Environment(Stored):
     order_machine_arn: str = ""
     fulfillment_machine_arn: str = ""
     return_machine_arn: str = ""
+    change_machine_arn: str = ""
     event_bus: str = ""
     parked_queue_url: str = ""
+    books_queue_url: str = ""
     webhook_secrets: str = ""
+    gateway_secrets: str = ""
     loads_bucket: str = ""
     inventory_stream: str = ""
 
     def machine_arn(self, machine: str) -> str:
-        """The state machine of that name: order, fulfillment or return."""
+        """The state machine of that name: order, fulfillment, return or change."""
         return str(getattr(self, f"{machine}_machine_arn"))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from zlib import crc32
 
@@ -36,12 +36,15 @@ from oms.orders.records import (
     Wait,
 )
 from oms.orders.statuses import order_status
-from oms.payments.records import CreditMemo, Invoice, Payment
+from oms.payments import positions
+from oms.payments.gift_cards import sells_cards
+from oms.payments.records import Change, CreditMemo, Invoice, Payment
+from oms.storage.accounts import exposure_change
 from oms.storage.capacity import bookings
 from oms.storage.codec import encode
 from oms.storage.effects import movement, queue_entries, reservations, row_effect, summed
 from oms.storage.environment import environment
-from oms.storage.inventory import note, settle_debts
+from oms.storage.inventory import note, record_note, settle_debts
 from oms.storage.table import Cancelled, Lost, Write, get, query, write
 
 COLLECTIONS: dict[str, tuple[str, type[Record]]] = {
@@ -51,6 +54,7 @@ COLLECTIONS: dict[str, tuple[str, type[Record]]] = {
     "state#fo#": ("fulfillment_orders", FulfillmentOrder),
     "state#shipment#": ("shipments", Shipment),
     "state#payment#": ("payments", Payment),
+    "state#change#": ("changes", Change),
     "state#return#": ("returns", Return),
     "state#exception#": ("exceptions", ProcessException),
     "state#wait#": ("waits", Wait),
@@ -94,6 +98,7 @@ def load(order_id: str, *, personal: bool = False) -> Order:
     if personal:
         order.personal = Personal.model_validate(rows.get("customer", {"v": 1}))  # erased: there is nothing to write either
     order.relayed = Relayed.model_validate(rows.get("state#relayed", {}))
+    order.in_books = int(rows.get("state#books", {}).get("booked", 0))
     order.loaded = {sk: _fields(record) for sk, record in _records(order)}
     order.held_before, order.waiting_before, order.booked_before = order.held(), order.waiting(), order.booked()
     return order
@@ -112,12 +117,14 @@ def commit(order: Order, cause: Cause, also: Sequence[Write] = ()) -> None:
     Lost: another commit came first. StockShort: a stock condition failed. Taken: a claimed name is somebody else's.
     """
     _derive_status(order)
+    exposure = exposure_change(order)
     summary = order.summary
     entry = None
     if order.facts:
         summary.version += 1
         summary.updated_at = order.now
-        entry = Entry(sequence=summary.sequence + 1, at=order.now, actor=cause.actor, cause=cause.cause, facts=order.facts)
+        moved = _money_moved(order)
+        entry = Entry(sequence=summary.sequence + 1, at=order.now, actor=cause.actor, cause=cause.cause, facts=order.facts, moved=moved)
         summary.sequence += len(order.facts)
     table = environment().orders_table
     writes = [_put(table, order, sk, record) for sk, record in _records(order) if _fields(record) != order.loaded.get(sk)]
@@ -127,7 +134,7 @@ def commit(order: Order, cause: Cause, also: Sequence[Write] = ()) -> None:
     writes += [row_effect(change, at) for change in stock]
     claims_at = len(writes)
     writes += [_claim(table, claim.key, claim.data, claim.seen, claim.release) for claim in order.claims]
-    writes += _beside(order, stock, arrived, at, cause)
+    writes += _beside(order, stock, arrived, at, cause) + exposure
     if entry:
         writes.append(_entry(table, order.id, entry))
     writes += also
@@ -215,10 +222,11 @@ def store_wait(order_id: str, wait: Wait) -> bool:
 def advance(order_id: str, relayed: Relayed) -> None:
     """Note what the relay has done for the order; never backwards."""
     key = encode({"pk": order_id, "sk": "state#relayed"})
-    values = encode({":published": relayed.published, ":resumed": relayed.resumed})
+    values = encode({":published": relayed.published, ":resumed": relayed.resumed, ":books": relayed.books})
     condition = "attribute_not_exists(pk) OR published <= :published"
+    change = "SET published = :published, resumed = :resumed, books = :books"
     try:
-        write([Write(environment().orders_table, key, condition, values, "SET published = :published, resumed = :resumed")])
+        write([Write(environment().orders_table, key, condition, values, change)])
     except Cancelled:
         return
 
@@ -265,6 +273,20 @@ def _records(order: Order) -> Iterator[tuple[str, Record]]:
 def _fields(record: Record) -> dict[str, Any]:
     """What is stored of a record: all that differs from its defaults (what callers put into metadata stays as it is)."""
     return record.model_dump(exclude={"v"}, exclude_defaults=True)
+
+
+def _money_moved(order: Order) -> dict[str, dict[str, int]]:
+    """By how much this commit changes what tenders have paid and invoices have open: what the journal will say of it."""
+    kinds: dict[str, type[Record]] = {"state#payment#": Payment, "doc#invoice#": Invoice, "doc#memo#": CreditMemo}
+    if all(_fields(record) == order.loaded.get(sk) for sk, record in _records(order) if sk.startswith(tuple(kinds))):
+        return {}
+    before: dict[str, Any] = {
+        COLLECTIONS[prefix][0]: {
+            sk.removeprefix(prefix): kind.model_validate(fields) for sk, fields in order.loaded.items() if sk.startswith(prefix)
+        }
+        for prefix, kind in kinds.items()
+    }
+    return positions.moved(positions.position(replace(order, **before)), positions.position(order))
 
 
 def _put(table: str, order: Order, sk: str, record: Record) -> Write:
@@ -350,6 +372,8 @@ def _beside(order: Order, stock: list[StockChange], arrived: list[str], at: str,
             about = {"sku": skus[line_id], "line_id": line_id, "order_id": order.id, "units": left}
             news.setdefault(skus[line_id], []).append(("backorder.left", about))
     writes += [note(sku, at, name, cause.actor, facts) for sku, facts in news.items()]
+    if any(fact.type == "shipment.delivered" for fact in order.facts) and sells_cards(order):
+        writes.append(record_note(f"credit_{order.id}", at, name, cause.actor, [("gift_card.delivered", {"order_id": order.id})]))
     return writes
 
 
@@ -363,7 +387,7 @@ def _claim(table: str, key: str, data: dict[str, Any], seen: int, release: bool)
 
 
 def _entry(table: str, order_id: str, entry: Entry) -> Write:
-    item = {"pk": order_id, "sk": _timeline_sk(entry.sequence), **entry.model_dump()}
+    item = {"pk": order_id, "sk": _timeline_sk(entry.sequence), **entry.model_dump(exclude=None if entry.moved else {"moved"})}
     if any(fact.type in _ENDS for fact in entry.facts):
         item["list"] = ended_list(entry.at, shard_of(order_id) % ENDED_SHARDS)
     return Write(table, encode(item), "attribute_not_exists(pk)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.settings import KINDS, Settings, picture
+from oms.settings import KINDS, SINGLE, Settings, picture
 from oms.storage.codec import encode
 from oms.storage.environment import environment
 from oms.storage.table import Write, get, query, write
@@ -31,11 +31,11 @@ def setting(kind: str, key: str) -> dict[str, Any] | None:
 
 
 def put_setting(kind: str, key: str, values: dict[str, Any]) -> None:
-    """Put a setting and raise the revision, together; the last one wins, which is what PUT means."""
+    """Put a setting and raise the revision of the picture if it is part of that, together; the last one wins, which is what PUT means."""
     table = environment().settings_table
     item = encode({"pk": kind, "sk": key, **{name: content for name, content in values.items() if content is not None}})
     revision = Write(table, encode(_REVISION), values=encode({":one": 1}), expression="ADD revision :one")
-    write([Write(table, item), revision])
+    write([Write(table, item), *([] if kind in SINGLE else [revision])])
 
 
 def _values(row: dict[str, Any]) -> dict[str, Any]:

@@ -68,6 +68,7 @@ class Write:
     condition: str = ""
     values: Attribute = field(default_factory=dict)
     expression: str = ""
+    names: dict[str, str] = field(default_factory=dict)
     delete: bool = False
 
     def request(self) -> dict[str, Any]:
@@ -76,6 +77,8 @@ class Write:
         body: dict[str, Any] = {"TableName": self.table}
         if self.condition:
             body["ConditionExpression"] = self.condition
+        if self.names:
+            body["ExpressionAttributeNames"] = self.names
         if self.values:
             body["ExpressionAttributeValues"] = self.values
         if self.delete:

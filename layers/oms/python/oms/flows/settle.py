@@ -1,0 +1,79 @@
+"""Settle: the money of a change. What a cancellation frees is given back, a new tender is authorized, an authorization is renewed.
+
+Nothing is paid back for a change but what it was worth, and of that nothing that other changes pay back already.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oms.flows.capture_payment import collect
+from oms.flows.gateways import GATEWAYS
+from oms.flows.money import move, patiently
+from oms.flows.secure_payment import renew
+from oms.machines.outcomes import go
+from oms.orders.order import Order
+from oms.payments.cover import release_covered, surplus
+from oms.payments.funds import Part, ensure_excess
+from oms.payments.gateway import PaymentDeclined, gateway_for
+from oms.payments.records import Change
+from oms.payments.releases import unneeded
+from oms.payments.renewal import missing_in_all, renew_until
+from oms.payments.transfers import Transfer, moved, settled
+from oms.service.changes import close_change, find
+from oms.service.exceptions import close_as_paid
+from oms.storage.orders import Cause, load, update
+
+
+def settle_step(order_id: str, change_id: str, execution: str) -> dict[str, Any]:
+    """Move the money of one change. PaymentDeclined and FundsMissing become a process exception, but for a tender that is declined: its
+    change is refused, and the order stays as it was."""
+    return patiently("settle", lambda: _settle(order_id, change_id, Cause("settle", execution)))
+
+
+def _settle(order_id: str, change_id: str, cause: Cause) -> dict[str, Any]:
+    order = load(order_id)
+    change = find(order, change_id)
+    if change.status == "pending":
+        status = "done"
+        if change.kind == "payment":
+            order, status = _new_tender(order, change, cause)
+        elif change.kind == "renewal":
+            until = renew_until(order)
+            order = renew(order, lambda fresh: missing_in_all(fresh, until), until, change.id, cause)
+        else:
+            order = _give_back(order, change, cause)
+        update(order_id, lambda fresh: close_change(fresh, find(fresh, change_id), status), cause)
+    return go("settled").output or {}
+
+
+def _give_back(order: Order, change: Change, cause: Cause) -> Order:
+    """Captured money that nothing will use any more is refunded, up to the change's worth; authorizations that nothing needs are voided."""
+    refund = Transfer("refund", change.id)
+
+    def excess(fresh: Order) -> list[Part]:
+        return ensure_excess(fresh, min(change.worth - moved(fresh, refund), surplus(fresh)))
+
+    def book(fresh: Order) -> None:
+        fresh.changes[change.id] = find(fresh, change.id).model_copy(update={"refunds": settled(fresh, refund)})
+
+    order = move(order, refund, excess, book, cause)
+
+    def spare(fresh: Order) -> list[Part]:
+        return unneeded(fresh, lambda payment: gateway_for(GATEWAYS, payment.gateway).voids_parts)
+
+    return move(order, Transfer("void", change.id), spare, lambda fresh: None, cause)
+
+
+def _new_tender(order: Order, change: Change, cause: Cause) -> tuple[Order, str]:
+    """Authorize the tender that the change brought, then pay with it what is owed and release what was held for want of money."""
+    try:
+        order = move(order, Transfer("authorization", change.id), lambda fresh: [], lambda fresh: None, cause)
+    except PaymentDeclined:
+        return order, "refused"
+    order = collect(order, cause)
+    return update(order.id, _paid, cause), "done"
+
+
+def _paid(order: Order) -> None:
+    close_as_paid(order, release_covered(order))

@@ -1,0 +1,50 @@
+"""Money that people moved, or know not to have moved, outside the gateway's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oms.errors import Conflict
+from oms.ids import invoice_of, memo_of
+from oms.orders.order import Order
+from oms.payments import ledger
+from oms.payments.records import Payment, PaymentEvent
+
+
+def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
+    """Settle the last instructions for work, a return or a change that are open or were declined: done by hand, or not done at all.
+
+    Conflict if there is nothing of the kind. An instruction that was not done is given again under a new key.
+    """
+    documents = _documents(order, subject)
+    rows = [(payment, event) for payment in order.payments.values() for event in _unsettled(payment, documents)]
+    if not rows:
+        raise Conflict("there is no instruction to a gateway that has failed or is open for it")
+    for payment, event in rows:
+        state = "succeeded" if done else "failed"
+        reference = f"by-hand:{event.key}"
+        what = PaymentEvent.model_validate(
+            {**event.model_dump(), "state": state, "at": order.now, "reference": reference, "reason": note or "by hand"}
+        )
+        ledger.add(payment, what)
+        if done:
+            verb = {"capture": "captured", "refund": "refunded", "void": "voided"}.get(event.kind, "authorized")
+            order.record(f"payment.{verb}", payment_id=payment.id, amount=event.amount, document_id=event.document, by="hand")
+
+
+def _unsettled(payment: Payment, documents: Sequence[str]) -> list[PaymentEvent]:
+    """The last instruction per kind and document, unless it succeeded."""
+    last: dict[tuple[str, str], PaymentEvent] = {}
+    for event in sorted(ledger.newest(payment.events), key=lambda event: event.at):
+        if event.key and event.document in documents:
+            last[event.kind, event.document] = event
+    return [event for event in last.values() if event.state != "succeeded"]
+
+
+def _documents(order: Order, subject: str) -> list[str]:
+    """What money is moved for on behalf of a fulfillment order, a return or a change."""
+    if subject in order.fulfillment_orders:
+        return [subject, *(invoice_of(parcel.id) for parcel in order.shipments_of(subject))]
+    if subject in order.returns:
+        return [memo_of(subject, settled) for settled in range(sum(line.settled for line in order.returns[subject].lines) + 1)]
+    return [subject]

@@ -1,0 +1,100 @@
+"""No goods without money: work is released only while its share is covered by money that will still be there when it is to ship."""
+
+from __future__ import annotations
+
+from oms.money.units import Units, count, lowest, minus, union
+from oms.orders.order import Order
+from oms.orders.quantities import cancelled_units
+from oms.orders.records import FulfillmentOrder
+from oms.orders.statuses import buckets, open_authorization, totals
+from oms.payments.funds import excess, terms_left
+from oms.payments.invoices import invoice_for
+from oms.payments.ledger import authorizations
+
+OPEN = ("released", "accepted", "picking", "packed", "ready_for_pickup", "partially_shipped")
+
+
+def to_invoice(order: Order) -> int:
+    """What the kept units that are not invoiced yet are worth, with their delivery and the fees that are still to come."""
+    invoiced = sum(invoice.total_amount for invoice in order.invoices.values())
+    return totals(order).grand_total - invoiced + sum(memo.total_amount for memo in order.credit_memos.values())
+
+
+def available(order: Order, until: str) -> int:
+    """Money for invoices to come, as it will be at that time: captured and unused, authorized and not run out, on terms."""
+    free = sum(each.free for payment in order.payments.values() for each in authorizations(payment) if each.live(until))
+    return excess(order) + free + sum(terms_left(order, payment) for payment in order.payments.values())
+
+
+def due(order: Order) -> int:
+    """What another tender may be for: what the customer owes, or what the money does not reach of the work at hand."""
+    sums = buckets(order)
+    held = sums.captured - sums.refunded - sums.charged_back + open_authorization(order)
+    terms = sum(terms_left(order, payment) for payment in order.payments.values())
+    coming = sums.pending_authorization
+    return max(0, totals(order).grand_total - held - terms - coming, sum(uncovered(order).values()) - coming)
+
+
+def surplus(order: Order) -> int:
+    """Captured money that no unit, sold or sent, will use."""
+    return max(0, excess(order) - to_invoice(order))
+
+
+def uncovered(order: Order) -> dict[str, int]:
+    """What is missing for each open fulfillment order that the money does not reach, the most urgent served first. Work that was released
+    on somebody's word is not among them, nor counted."""
+    work = [fo for fo in order.fulfillment_orders.values() if fo.status in (*OPEN, "on_hold") and not fo.trusted_by]
+    if not work or available(order, max(fo.ship_by for fo in work)) >= to_invoice(order):
+        return {}
+    spent = sum(invoice_for(order, parcel).total_amount for parcel in order.shipments.values() if not parcel.invoice_id)
+    missing: dict[str, int] = {}
+    taken: dict[str, list[list[int]]] = {}
+    for fo in sorted(work, key=lambda fo: (fo.ship_by, fo.id)):
+        share = _share(order, fo, taken)
+        short = spent + share - available(order, fo.ship_by)
+        if share > 0 and short > 0:
+            missing[fo.id] = min(short, share)
+        else:
+            spent += share
+    return missing
+
+
+def hold_uncovered(order: Order) -> None:
+    """Hold open work that the money does not reach; its machine then secures the payment."""
+    for fulfillment_order_id in uncovered(order):
+        fo = order.fulfillment_orders[fulfillment_order_id]
+        if fo.status in OPEN:
+            fo.held_from, fo.held_by, fo.status = fo.status, "payment", "on_hold"
+            order.record("fulfillment_order.held", fulfillment_order_id=fo.id, by="payment")
+
+
+def release_covered(order: Order) -> list[str]:
+    """Release what was held for want of money and is covered now; holds of the order take over where there are any. Returns which."""
+    held = [fo for fo in order.fulfillment_orders.values() if fo.held_by == "payment"]
+    missing = uncovered(order) if held else {}
+    released = [fo for fo in held if fo.id not in missing]
+    for fo in released:
+        if order.open_holds("ship"):
+            fo.held_by = "order"
+            continue
+        fo.status, fo.held_from, fo.held_by = fo.held_from or "released", None, None
+        order.record("fulfillment_order.released", fulfillment_order_id=fo.id, by="payment")
+    return [fo.id for fo in released]
+
+
+def _share(order: Order, fo: FulfillmentOrder, taken: dict[str, list[list[int]]]) -> int:
+    """What the open units of a fulfillment order will be invoiced for: the lowest numbers that nobody else has taken, as shipping does."""
+    total = 0
+    for line_id, row in fo.lines.items():
+        if row.open > 0:
+            line, state = order.line(line_id)
+            gone = [parcel.lines.get(line_id, []) for parcel in order.shipments.values()]
+            free = minus([[1, line.quantity]], union(*gone, cancelled_units(state), taken.get(line_id, [])))
+            units: Units = lowest(free, min(row.open, count(free)))
+            taken[line_id] = union(taken.get(line_id, []), units)
+            total += line.frozen.units(units).total + (line.delivery.units(units).total if line.delivery else 0)
+    first = not order.shipments and not any(other.shipped for each in order.fulfillment_orders.values() for other in each.lines.values())
+    fees = order.placed.fees if first and not taken.get("#fees") and total else []
+    if fees:
+        taken["#fees"] = [[1, 1]]
+    return total + sum(fee.frozen.total for fee in fees)

@@ -1,0 +1,72 @@
+"""Authorizing once more what has run out, was too small or allowed one capture only: from what the gateway keeps of the tender."""
+
+from __future__ import annotations
+
+from oms.clock import later
+from oms.orders.order import Order
+from oms.payments.cover import available, to_invoice, uncovered
+from oms.payments.funds import Part, declared
+from oms.payments.ledger import authorizations, fold
+from oms.payments.records import Payment
+from oms.payments.transfers import lapse
+
+
+def to_renew(order: Order, missing: int, until: str) -> list[Part]:
+    """Tenders that can be authorized again for `missing` between them, none for more than it was to pay. Short if they cannot."""
+    parts: list[Part] = []
+    for payment in declared(order):
+        part = min(missing, _room(payment, until))
+        if part > 0:
+            parts.append(Part(payment, part))
+            missing -= part
+    return parts
+
+
+def missing_for(order: Order, fulfillment_order_id: str) -> int:
+    """What the money lacks for this work; 0 when it is covered."""
+    return uncovered(order).get(fulfillment_order_id, 0)
+
+
+def missing_in_all(order: Order, until: str) -> int:
+    """What the money lacks for everything that is still to be invoiced."""
+    return max(0, to_invoice(order) - available(order, until))
+
+
+def outdated(order: Order, until: str) -> list[Part]:
+    """Authorizations that will have run out by then though another has taken their place: given back, so that nothing is held twice."""
+    return [
+        Part(payment, each.open, each.reference)
+        for payment in order.payments.values()
+        if len(known := authorizations(payment)) > 1
+        for each in known[:-1]
+        if each.open and each.live(order.now) and not each.live(until) and known[-1].live(until)
+    ]
+
+
+def renew_until(order: Order) -> str:
+    """How long a renewed authorization has to be good for: until the last open work is to ship, and a day at least."""
+    return max(
+        [later(order.now, days=1), *(fo.ship_by for fo in order.fulfillment_orders.values() if any(row.open for row in fo.lines.values()))]
+    )
+
+
+def note_expired(order: Order) -> int:
+    """Put on record which authorizations have run out. Returns how much went with them."""
+    gone = 0
+    for payment in order.payments.values():
+        for each in authorizations(payment):
+            if each.open and not each.live(order.now):
+                amount = lapse(order, payment, each.reference, "it ran out")
+                if amount:
+                    order.record("payment.authorization_expired", payment_id=payment.id, amount=amount)
+                gone += amount
+    return gone
+
+
+def _room(payment: Payment, until: str) -> int:
+    """How much of what the tender was to pay is neither captured nor authorized for long enough."""
+    if not payment.source:
+        return 0
+    sums = fold(payment)
+    held = sum(each.open for each in authorizations(payment) if each.live(until))
+    return payment.amount - (sums.captured - sums.refunded) - held - sums.pending_authorization - sums.pending_capture
