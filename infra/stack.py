@@ -14,7 +14,7 @@ from infra.parts.grants import Resources
 from infra.parts.identity import Identity
 from infra.parts.layers import LayerFolders, Layers
 from infra.parts.machines import Machines, machine_arns
-from infra.parts.secrets import WebhookSecrets
+from infra.parts.secrets import GatewaySecrets, WebhookSecrets
 from infra.parts.storage import LoadsBucket
 from infra.parts.tables import Tables
 
@@ -40,6 +40,7 @@ class OmsStack(Stack):
         super().__init__(scope, construct_id, **kwargs)
         tables = Tables(self, "Tables", removal=removal)
         WebhookSecrets(self, "Secrets", removal=removal)
+        GatewaySecrets(self, "GatewaySecrets", removal=removal)
         events = Events(self, "Events")
         loads = LoadsBucket(self, "Loads", removal=removal, tls_only=tls_only).bucket
         functions = Functions(

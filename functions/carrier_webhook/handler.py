@@ -9,11 +9,11 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from oms.api.http import create_api, raw_body, reply
 from oms.api.observe import observed
-from oms.storage.secrets import webhook_secret
 from oms.api.signatures import verify
 from oms.carriers.tracking import READERS
 from oms.errors import Invalid, NotFound
 from oms.flows.carriers import track
+from oms.storage.secrets import webhook_secret
 
 app = create_api()
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from oms.api.http import asked, client_of, create_api, header, json_body, parsed, raw_body, reply
 from oms.api.observe import observed
-from oms.api.secrets import webhook_secret
+from oms.storage.secrets import webhook_secret
 from oms.clock import parse, stamp
 from oms.errors import Conflict
 from oms.flows.idempotency import digest_of

@@ -11,12 +11,12 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from oms.api.http import create_api, raw_body, reply
 from oms.api.observe import observed
-from oms.storage.secrets import webhook_secret
 from oms.api.signatures import verify, verify_stripe
 from oms.errors import Invalid, NotFound
 from oms.flows.payments import note
 from oms.payments.news import PaymentNews, read_sandbox
 from oms.payments.stripe_news import read_stripe
+from oms.storage.secrets import webhook_secret
 
 app = create_api()
 

@@ -18,6 +18,7 @@ from oms.orders.capture import number_key
 from oms.orders.order import Order
 from oms.orders.records import Personal
 from oms.orders.view import exception_view, line_views, order_view, return_view
+from oms.payments import breaker
 from oms.returns.returns import find as find_return
 from oms.service.exceptions import find as find_exception
 from oms.service.shortages import PREFIX, shortage_view
@@ -152,7 +153,7 @@ def _listed(name: str) -> list[dict[str, Any]]:
 
 
 def _exception(owner: str, exception_id: str) -> dict[str, Any]:
-    if not exception_id.startswith(PREFIX):
+    if not exception_id.startswith((PREFIX, breaker.PREFIX)):
         order = load(owner)
         find_exception(order, exception_id)
         return exception_view(order, exception_id)

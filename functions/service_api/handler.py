@@ -12,6 +12,7 @@ from oms.api.http import asked, client_of, create_api, json_body, may, parsed, r
 from oms.api.observe import observed
 from oms.errors import Forbidden, NotFound
 from oms.flows.gift_cards import refuse_spent
+from oms.flows.outages import decide as decide_outage
 from oms.flows.shortages import decide
 from oms.fulfillment.work import follow_holds
 from oms.ids import order_of
@@ -20,6 +21,7 @@ from oms.orders.order import Order
 from oms.orders.placing import HoldRequest
 from oms.orders.records import Personal
 from oms.orders.view import exception_view, order_view, return_view
+from oms.payments import breaker
 from oms.returns import returns
 from oms.service import exceptions, notes, shortages
 from oms.storage.settings import settings
@@ -96,8 +98,8 @@ def post_return_action(return_id: str, action: str) -> Response[str]:
 def post_exception_action(exception_id: str, action: str) -> Response[str]:
     """retry, resolve, abandon."""
     body = json_body(app, required=action == "resolve")
-    if exception_id.startswith(shortages.PREFIX):
-        return _decide_shortage(exception_id, action, body)
+    if exception_id.startswith((shortages.PREFIX, breaker.PREFIX)):
+        return _decide_apart(exception_id, action, body)
 
     def resolve(order: Order) -> None:
         request = parsed(body, exceptions.ResolveRequest)
@@ -121,13 +123,18 @@ def post_exception_action(exception_id: str, action: str) -> Response[str]:
     return command(app, _order_id(exception_id, "exception"), run, exception_view)
 
 
-def _decide_shortage(exception_id: str, action: str, body: Any) -> Response[str]:
+def _decide_apart(exception_id: str, action: str, body: Any) -> Response[str]:
+    """Exceptions that belong to no order: of stock, of a gateway's outage."""
     if action not in ("retry", "resolve", "abandon"):
         raise NotFound(f"an exception has no action '{action}'; it has abandon, resolve, retry")
     resolve = parsed(body, exceptions.ResolveRequest) if action == "resolve" else None
     given = resolve or parsed(body, exceptions.CloseRequest)
     by = resolve.action if resolve else None
-    problem, replayed = decide(exception_id, action, by, given.note, asked(app), f"client:{client_of(app)}")
+    actor = f"client:{client_of(app)}"
+    if exception_id.startswith(breaker.PREFIX):
+        problem, replayed = decide_outage(exception_id, action, by, given.note, asked(app), actor)
+    else:
+        problem, replayed = decide(exception_id, action, by, given.note, asked(app), actor)
     return reply(200, shortages.shortage_view(problem), version=problem.v, replayed=replayed)
 
 

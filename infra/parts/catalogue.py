@@ -16,7 +16,7 @@ class Needs:
     """What one function is for and what it may do; DynamoDB actions are blank-separated.
 
     `lists`: may query the index of orders; `places`: the index of stock by place; `keys`: may use items of orders with these beginnings
-    of the partition key, and no others; `webhooks`: the kind of webhook secrets it may read; `executions`: actions on the state machines;
+    of the partition key, and no others; `webhooks`: the kind of webhook secrets it may read; `pays`: calls payment gateways, may read their keys; `executions`: actions on the state machines;
     `resumes`: may resume waiting executions; `publishes`: may put events on the bus; `parks`, `unparks`: may write, read the parked queue;
     `tells_books`: may write the queue of the books;
     `loads`: read (files to load), or work (also write and read reports about them); `feed`: may read the stream of inventory.
@@ -30,6 +30,7 @@ class Needs:
     inventory: str = ""
     settings: str = ""
     webhooks: str = ""
+    pays: bool = False
     executions: str = ""
     resumes: bool = False
     publishes: bool = False
@@ -52,6 +53,7 @@ STEPS = {
         orders=f"{RECORD} DeleteItem",
         inventory=STOCK,
         settings=READ,
+        pays=True,
         memory=1024,
     ),
     "allocate": Needs(
@@ -65,10 +67,12 @@ STEPS = {
         "Wait for shipments, releases and deliveries; end what nobody shipped in time", orders=RECORD, inventory=STOCK, resumes=True
     ),
     "capture_payment": Needs(
-        "Invoice everything shipped and capture exactly that; secure the payment of work", orders=RECORD, settings=READ
+        "Invoice everything shipped and capture exactly that; secure the payment of work", orders=RECORD, settings=READ, pays=True
     ),
-    "settle": Needs("Move the money of a change: refund, void, authorize, capture", orders=RECORD, settings=READ),
-    "return_order": Needs("Approve a return, wait for the goods, settle it", orders=RECORD, inventory=STOCK, settings=READ, resumes=True),
+    "settle": Needs("Move the money of a change: refund, void, authorize, capture", orders=RECORD, settings=READ, pays=True),
+    "return_order": Needs(
+        "Approve a return, wait for the goods, settle it", orders=RECORD, inventory=STOCK, settings=READ, pays=True, resumes=True
+    ),
     "raise_exception": Needs("Record a process exception and wait for a decision", orders=RECORD, resumes=True),
 }
 

@@ -49,6 +49,8 @@ def environment(needs: Needs, resources: Resources) -> dict[str, str]:
         variables["BOOKS_QUEUE_URL"] = events.books.queue_url
     if needs.webhooks:
         variables["WEBHOOK_SECRETS"] = secrets.PREFIX
+    if needs.pays:
+        variables["GATEWAY_SECRETS"] = secrets.GATEWAYS_PREFIX
     if needs.loads:
         variables["LOADS_BUCKET"] = resources.loads.bucket_name
     if needs.feed:
@@ -83,14 +85,9 @@ def statements(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStateme
         yield _allow("sqs", "ReceiveMessage DeleteMessage GetQueueAttributes", events.parked.queue_arn)
     yield from _files(needs, resources)
     if needs.webhooks:
-        # By name: Secrets Manager adds six random characters to the ARN of a secret.
-        named = Stack.of(events).format_arn(
-            service="secretsmanager",
-            resource="secret",
-            resource_name=f"{secrets.PREFIX}{needs.webhooks}/*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        yield _allow("secretsmanager", "GetSecretValue", named)
+        yield _secrets(Stack.of(events), f"{secrets.PREFIX}{needs.webhooks}/*")
+    if needs.pays:
+        yield _secrets(Stack.of(events), f"{secrets.GATEWAYS_PREFIX}*")
 
 
 def _files(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStatement]:
@@ -102,6 +99,12 @@ def _files(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStatement]:
         yield _allow("s3", "GetObject PutObject", resources.loads.arn_for_objects(f"{REPORTS}*"))
     if needs.feed:
         yield _allow("dynamodb", "DescribeStream GetShardIterator GetRecords", resources.feed)
+
+
+def _secrets(stack: Stack, names: str) -> iam.PolicyStatement:
+    """By name: Secrets Manager adds six random characters to the ARN of a secret."""
+    arn = stack.format_arn(service="secretsmanager", resource="secret", resource_name=names, arn_format=ArnFormat.COLON_RESOURCE_NAME)
+    return _allow("secretsmanager", "GetSecretValue", arn)
 
 
 def _only(orders: dynamodb.Table, beginnings: list[str]) -> iam.PolicyStatement:

@@ -15,23 +15,26 @@ from infra.parts.synth import template, text
 TABLES = {"ORDERS_TABLE", "INVENTORY_TABLE", "SETTINGS_TABLE"}
 ARNS = {"ORDER_MACHINE_ARN", "FULFILLMENT_MACHINE_ARN", "RETURN_MACHINE_ARN"}
 ENVIRONMENT = {
-    "capture": TABLES,
+    "capture": TABLES | {"GATEWAY_SECRETS"},
     "allocate": TABLES,
     "ship": {"ORDERS_TABLE", "INVENTORY_TABLE"},
-    "capture_payment": {"ORDERS_TABLE"},
-    "return_order": TABLES,
+    "capture_payment": {"ORDERS_TABLE", "SETTINGS_TABLE", "GATEWAY_SECRETS"},
+    "return_order": TABLES | {"GATEWAY_SECRETS"},
     "raise_exception": {"ORDERS_TABLE"},
     "service_api": TABLES,
     "query_api": TABLES | ARNS,
     "fulfillment_api": {"ORDERS_TABLE", "INVENTORY_TABLE", "SETTINGS_TABLE"},
     "inventory_api": TABLES | {"LOADS_BUCKET", "INVENTORY_STREAM"},
     "check_api": TABLES,
+    "finance_api": {"ORDERS_TABLE"},
+    "credit_api": {"ORDERS_TABLE", "SETTINGS_TABLE"},
     "settings_api": {"ORDERS_TABLE", "SETTINGS_TABLE"},
     "carrier_webhook": {"ORDERS_TABLE", "WEBHOOK_SECRETS"},
     "payment_webhook": {"ORDERS_TABLE", "WEBHOOK_SECRETS"},
-    "relay": {"ORDERS_TABLE", "EVENT_BUS", "PARKED_QUEUE_URL"} | ARNS,
+    "relay": {"ORDERS_TABLE", "EVENT_BUS", "PARKED_QUEUE_URL", "BOOKS_QUEUE_URL"} | ARNS,
+    "bookkeeper": {"ORDERS_TABLE", "SETTINGS_TABLE"},
     "stockkeeper": TABLES | {"EVENT_BUS", "PARKED_QUEUE_URL", "LOADS_BUCKET"},
-    "reconcile": TABLES | {"EVENT_BUS", "PARKED_QUEUE_URL"} | ARNS,
+    "reconcile": TABLES | {"EVENT_BUS", "PARKED_QUEUE_URL", "BOOKS_QUEUE_URL"} | ARNS,
 }
 OPEN = {
     "GET /v1/openapi.json": "query_api",
@@ -163,6 +166,7 @@ class TestGrants:
         [
             ("settings_api", ["GetItem", "PutItem"], ["key#*"]),
             ("inventory_api", ["GetItem", "PutItem", "Query", "UpdateItem"], ["key#*", "sku_*", "res_*", "load_*"]),
+            ("credit_api", ["GetItem", "PutItem", "Query", "UpdateItem"], ["key#*", "credit_*", "account_*"]),
         ],
     )
     def test_of_the_orders_table_they_reach_no_order(self, name: str, actions: list[str], keys: list[str]) -> None:
@@ -175,6 +179,11 @@ class TestGrants:
         assert rights(name, f":secret:oms/webhooks/{kind}/*") == {"secretsmanager:GetSecretValue"}
         readers = [other for other in functions() if rights(other, f":secret:oms/webhooks/{kind}/")]
         assert readers == [name]
+
+    def test_only_who_calls_gateways_reads_our_keys_there(self) -> None:
+        readers = {name for name in functions() if rights(name, ":secret:oms/gateways/*")}
+        assert readers == {"capture", "capture_payment", "return_order", "settle"}
+        assert all(rights(name, ":secret:oms/gateways/*") == {"secretsmanager:GetSecretValue"} for name in readers)
 
     def test_who_starts_reads_and_resumes_executions(self) -> None:
         who = {
@@ -246,7 +255,9 @@ class TestRoutes:
             ("POST /v1/orders", "capture", "orders.write"),
             ("POST /v1/orders/{id}/payments", "capture", "orders.write"),
             ("GET /v1/orders/{id}", "query_api", "orders.read"),
-            ("GET /v1/invoices/{id}", "query_api", "finance.read"),
+            ("GET /v1/invoices/{id}", "finance_api", "finance.read"),
+            ("GET /v1/journal", "finance_api", "finance.read"),
+            ("POST /v1/invoices/{id}/payments", "finance_api", "finance.write"),
             ("POST /v1/returns/{id}/{action}", "service_api", "service.write"),
             ("DELETE /v1/orders/{id}/holds/{hold_id}", "service_api", "service.write"),
             ("POST /v1/fulfillment-orders/{id}/{action}", "fulfillment_api", "fulfillment.write"),
@@ -254,6 +265,11 @@ class TestRoutes:
             ("PUT /v1/inventory/{sku}/{location_id}", "inventory_api", "inventory.write"),
             ("POST /v1/inventory/availability", "inventory_api", "orders.read"),
             ("PUT /v1/methods/{id}", "settings_api", "settings.write"),
+            ("PUT /v1/accounts/{id}", "settings_api", "settings.write"),
+            ("PUT /v1/credit-accounts/{id}", "credit_api", "settings.write"),
+            ("POST /v1/credit-accounts/{id}/entries", "credit_api", "finance.write"),
+            ("GET /v1/credit-accounts/{id}", "credit_api", "finance.read"),
+            ("GET /v1/orders/{id}/gift-cards", "query_api", "finance.read"),
         ],
     )
     def test_a_route_is_served_by_its_function_for_its_scope(self, key: str, function: str, scope: str) -> None:
@@ -265,7 +281,9 @@ class TestRoutes:
 
 
 class TestParts:
-    @pytest.mark.parametrize(("function", "records"), [("relay", {"ord_"}), ("stockkeeper", {"sku_", "res_", "load_", "loc_", "exc_"})])
+    @pytest.mark.parametrize(
+        ("function", "records"), [("relay", {"ord_"}), ("stockkeeper", {"sku_", "res_", "load_", "loc_", "exc_", "credit_"})]
+    )
     def test_new_timeline_entries_come_to_who_acts_on_them(self, function: str, records: set[str]) -> None:
         mappings = [made["Properties"] for made in of_type("AWS::Lambda::EventSourceMapping").values()]
         [mapping] = [
@@ -287,6 +305,22 @@ class TestParts:
         [parked] = [q["Properties"] for q in of_type("AWS::SQS::Queue").values() if q["Properties"]["QueueName"] == "oms-parked"]
         assert parked["VisibilityTimeout"] > functions()["reconcile"]["Timeout"]
         assert named(parked["RedrivePolicy"]["deadLetterTargetArn"]) == "oms-parked-dead.Arn"
+
+    def test_the_books_are_a_queue_in_order_that_relay_and_reconcile_write_and_the_bookkeeper_reads(self) -> None:
+        queues = {q["Properties"]["QueueName"]: q["Properties"] for q in of_type("AWS::SQS::Queue").values()}
+        books = queues["oms-books.fifo"]
+        assert books["FifoQueue"]
+        assert books["VisibilityTimeout"] > functions()["bookkeeper"]["Timeout"]
+        assert named(books["RedrivePolicy"]["deadLetterTargetArn"]) == "oms-books-dead.fifo.Arn"
+        assert queues["oms-books-dead.fifo"]["FifoQueue"]
+        assert {name for name in functions() if "sqs:SendMessage" in rights(name, "oms-books.fifo")} == {"relay", "reconcile"}
+        assert {name for name in functions() if "sqs:ReceiveMessage" in rights(name, "oms-books.fifo")} == {"bookkeeper"}
+        [mapping] = [
+            made["Properties"]
+            for made in of_type("AWS::Lambda::EventSourceMapping").values()
+            if named(made["Properties"]["EventSourceArn"]) == "oms-books.fifo.Arn"
+        ]
+        assert (mapping["BatchSize"], mapping["FunctionResponseTypes"]) == (10, ["ReportBatchItemFailures"])
 
     def test_reconcile_runs_every_five_minutes_and_ends_before_the_next(self) -> None:
         rules = {made["Properties"]["Name"]: made["Properties"] for made in of_type("AWS::Events::Rule").values()}
@@ -343,9 +377,12 @@ class TestParts:
 
     def test_webhook_secrets_are_named_and_generated(self) -> None:
         secrets = {made["Properties"]["Name"]: made["Properties"] for made in of_type("AWS::SecretsManager::Secret").values()}
-        assert set(secrets) == {"oms/webhooks/carriers/standard", "oms/webhooks/carriers/sandbox", "oms/webhooks/payments/sandbox"}
-        for made in secrets.values():
+        webhooks = {name: made for name, made in secrets.items() if name.startswith("oms/webhooks/")}
+        senders = {"carriers/standard", "carriers/sandbox", "payments/sandbox", "payments/stripe", "links/payment"}
+        assert set(webhooks) == {f"oms/webhooks/{sender}" for sender in senders}
+        for made in webhooks.values():
             assert made["GenerateSecretString"] == {"PasswordLength": 32, "ExcludePunctuation": True}
+        assert {name: made["SecretString"] for name, made in secrets.items() if name not in webhooks} == {"oms/gateways/stripe": "{}"}
 
     def test_the_operator_is_a_machine_with_every_scope(self) -> None:
         [client] = [made["Properties"] for made in of_type("AWS::Cognito::UserPoolClient").values()]

@@ -44,7 +44,9 @@ def test_nothing_is_owed_nothing_is_linked(world: World) -> None:
     assert world.call("POST", f"/v1/orders/{order['id']}/payment-links", {}).status == 409
 
 
-@pytest.mark.parametrize("spoil", [lambda t: t[:-1] + ("A" if t[-1] != "A" else "B"), lambda t: t.replace(".3500.", ".1."), lambda t: "x", lambda t: "a.b.c.d"])
+@pytest.mark.parametrize(
+    "spoil", [lambda t: t[:-1] + ("A" if t[-1] != "A" else "B"), lambda t: t.replace(".3500.", ".1."), lambda t: "x", lambda t: "a.b.c.d"]
+)
 def test_a_forged_link_is_not_found(world: World, spoil: Any) -> None:
     made = link(world, owing(world))
     assert world.call("GET", "/v1/pay/" + spoil(made["path"].rpartition("/")[2])).status == 404

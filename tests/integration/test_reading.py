@@ -141,7 +141,8 @@ def test_the_etag_is_the_version_and_guards_a_change(world: World) -> None:
 def test_documents_are_read_by_their_ids(world: World) -> None:
     order = world.delivered(order_body())
     (invoice,) = order["invoices"]
-    assert world.done("GET", f"/v1/invoices/{invoice['id']}") == {"order_id": order["id"], **invoice}
+    shown = world.done("GET", f"/v1/invoices/{invoice['id']}")
+    assert (shown["order_id"], shown["total_amount"], len(shown["lines"])) == (order["id"], invoice["total_amount"], 3)
     assert world.call("GET", f"/v1/invoices/{invoice['id'].replace('_1', '_7')}").status == 404
     assert world.call("GET", f"/v1/credit-memos/{invoice['id'].replace('inv', 'cm')}").status == 404
 

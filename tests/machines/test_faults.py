@@ -165,7 +165,9 @@ def but_for_exceptions(end: JSON) -> JSON:
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            key: _timeless(item) for key, item in value.items() if not re.search(r"(^|_)at$|^ship_by$|^reference$|^of$|^earliest$|^latest$", key)
+            key: _timeless(item)
+            for key, item in value.items()
+            if not re.search(r"(^|_)at$|^ship_by$|^reference$|^of$|^earliest$|^latest$", key)
         }
     return [_timeless(item) for item in value] if isinstance(value, list) else value
 

@@ -124,7 +124,7 @@ def test_goods_may_go_without_money_on_somebodys_word_and_are_owed_until_paid(en
     assert engine.world.call("POST", path, {"action": "release_anyway"}, scopes=["service.write"]).status == 403
     act(engine, path, {"action": "release_anyway"}, scopes=["service.write", "finance.write"])
     order = arrived(engine, ship_everything(engine, order))
-    assert (statuses(order), order["invoices"][0]["open_amount"]) == (("open", "none", "balance_due"), 3500)
+    assert (statuses(order), order["invoices"][0]["open_amount"]) == (("open", "voided", "balance_due"), 3500)
     act(engine, f"/v1/orders/{order['id']}/payments", another_card(3500))
     order = engine.world.order(order["id"])
     assert (statuses(order), order["invoices"][0]["open_amount"]) == (("completed", "captured", "none"), 0)
@@ -166,3 +166,14 @@ def test_a_gateway_that_decides_later_keeps_the_order_received_until_then(engine
     expected = "open" if token == "tok_async" else "declined"
     assert engine.world.order(order_id)["status"] == expected
     assert engine.world.figures("A") == ((10, 2) if token == "tok_async" else (10, 0))
+
+
+def test_a_capture_that_is_declined_after_shipment_can_be_paid_by_another_card(engine: Engine) -> None:
+    order = ship_everything(engine, placed(engine, token="tok_capture_decline"))
+    found = problem(engine)
+    assert (found["step"], found["kind"]) == ("Capture payment", "payment")
+    act(engine, f"/v1/orders/{order['id']}/payments", another_card(3500))
+    order = arrived(engine, order)
+    assert statuses(order) == ("completed", "captured", "none")
+    assert (engine.world.gateway.moved("capture"), engine.world.gateway.moved("void")) == ([3500], [3500])
+    assert [each["action"] for each in order["exceptions"]] == ["paid"]

@@ -57,7 +57,13 @@ ENVIRONMENT = {
 }
 SECRETS = {
     name: "whsec_" + letter * 32
-    for name, letter in (("carriers/standard", "s"), ("carriers/sandbox", "c"), ("payments/sandbox", "p"), ("payments/stripe", "t"), ("links/payment", "l"))
+    for name, letter in (
+        ("carriers/standard", "s"),
+        ("carriers/sandbox", "c"),
+        ("payments/sandbox", "p"),
+        ("payments/stripe", "t"),
+        ("links/payment", "l"),
+    )
 }
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "SendMessage", "DeleteMessage", "PutEvents", "StartExecution"}
 WRITES |= {"SendTaskSuccess", "SendTaskFailure", "SendMessageBatch"}

@@ -16,6 +16,7 @@ from oms.orders.statuses import order_status
 from oms.payments.funds import ensure_funds, ensure_refunds
 from oms.payments.gateway import Gateways
 from oms.payments.invoices import invoice_for
+from oms.payments.manual import Manual
 from oms.payments.records import CreditMemo, Invoice
 from oms.payments.requests import ask
 from oms.payments.sandbox import Sandbox
@@ -24,9 +25,10 @@ from oms.payments.transfers import record as record_answers
 from oms.returns import returns
 from oms.settings import Location, MethodSettings, Settings
 from oms.storage.effects import summed
+from tests.support.credit import CreditBooks
 
 NOW = "2026-11-23T08:00:00.000Z"
-GATEWAYS: Gateways = {"sandbox": Sandbox()}
+GATEWAYS: Gateways = {"sandbox": Sandbox(), "credit": CreditBooks(), "manual": Manual()}
 
 
 class World:

@@ -19,9 +19,9 @@ from infra.parts.routes import ROUTES
 from oms.api.http import parsed
 from oms.carriers.tracking import Tracking, apply, read_standard
 from oms.errors import Conflict, Invalid, OmsError
+from oms.flows import books_queue, relay
 from oms.flows import exceptions as exception_flow
 from oms.flows import payments as payment_flow
-from oms.flows import relay
 from oms.fulfillment import work
 from oms.fulfillment.reroute import DrainRequest, reroute
 from oms.inventory.loads import LoadRequest
@@ -35,15 +35,18 @@ from oms.orders.order import Order
 from oms.orders.placing import HoldRequest, PlaceOrder, content_digest, read_order, read_tender
 from oms.orders.pricing import price
 from oms.orders.records import Entry, FulfillmentOrder, ProcessException, Wait
+from oms.payments.credit import CreditAccountRequest, CreditEntryRequest
+from oms.payments.funds import open_amount
 from oms.payments.ledger import fold
 from oms.payments.news import PaymentNews, read_sandbox
+from oms.payments.receipts import ReceivedPayment, receive_payment
 from oms.payments.tender_request import Tender
 from oms.returns import returns
 from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, RuleGroup
 from oms.routing.simulation_request import SimulationRequest
 from oms.service import exceptions, notes
-from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
+from oms.settings import AccountSettings, ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 from oms.storage import codec
 from oms.storage.environment import environment
 from oms.wire import Wire
@@ -61,7 +64,10 @@ BODIES: dict[str, type[Wire]] = {
     **dict.fromkeys((name for name in FILES if name.startswith("fulfillment/ship")), work.ShipRequest),
     **dict.fromkeys((name for name in FILES if name.startswith("returns/request")), returns.ReturnRequest),
     **dict.fromkeys((name for name in FILES if name.startswith("returns/receive")), returns.ReceiveRequest),
-    "tenders/another_card": Tender,
+    **dict.fromkeys((name for name in FILES if name.startswith("tenders/")), Tender),
+    "credit/gift_card": CreditAccountRequest,
+    "credit/store_credit": CreditAccountRequest,
+    "credit/correction": CreditEntryRequest,
     "fulfillment/short": work.ShipRequest,
     "fulfillment/reject": work.RejectRequest,
     "fulfillment/reject_one_line": work.RejectRequest,
@@ -80,6 +86,11 @@ BODIES: dict[str, type[Wire]] = {
     "settings/reason": ReasonSettings,
     "settings/store_with_capacity": LocationSettings,
     "settings/channel_that_cancels": ChannelSettings,
+    "settings/channel_that_spends_vouchers_first": ChannelSettings,
+    "settings/account": AccountSettings,
+    "settings/channel_that_invoices": ChannelSettings,
+    "finance/bank_transfer": ReceivedPayment,
+    "finance/more_than_open": ReceivedPayment,
     "settings/rule_group": RuleGroup,
     "settings/cost_table": CostTable,
     "simulation/preview": RoutingPreview,
@@ -114,6 +125,14 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], dict[str, str]]] = {
         lambda body: shop().take(body),
         {"/payments": "the payments add up to 3739 and the grand total is 3740; they must be equal"},
     ),
+    "orders/tenders_that_make_no_sense": (
+        read_order,
+        {
+            "/payments/0/token": "it was authorized elsewhere; leave the token out",
+            "/payments/0/capture/amount": "2500 is captured of an authorization of 2000",
+            "/payments/1/account_id": "required: the credit account that pays",
+        },
+    ),
     "inventory/reservation_sku_twice": (
         lambda body: parsed(body, ReservationRequest),
         {"": "name each SKU once; more than once: MUG-BLUE"},
@@ -139,6 +158,8 @@ PLACED = {
     "respond_async": ("open", "allocated", 3740),
     "held": ("on_hold", "wait_for_release", 3740),
     "two_cards": ("open", "allocated", 3740),
+    "authorized_elsewhere": ("open", "allocated", 3740),
+    "on_terms": ("open", "allocated", 3740),
     "backordered": ("open", "wait_for_stock", 294490),
     "two_groups": ("open", "allocated", 8780),
     "net_with_two_taxes": ("open", "allocated", 5269),
@@ -164,7 +185,14 @@ NEWS = {
 STEPS = [name for name in FILES if name.startswith("steps/")]
 PARCELS = ["in_transit", "delivered", "in_transit_late", "return_to_sender"]
 FILES_OF_SIMULATIONS = ["simulation/locations", "simulation/stock"]  # tests/unit/simulation plays them
-OTHERS = [*FILES_OF_SIMULATIONS, "carriers/unknown_type", "payments/unknown_type", "http/post_order", "stream/timeline_insert"]
+OTHERS = [
+    *FILES_OF_SIMULATIONS,
+    "carriers/unknown_type",
+    "payments/unknown_type",
+    "http/post_order",
+    "stream/timeline_insert",
+    "books/notices",
+]
 
 
 def event(name: str) -> Any:
@@ -399,6 +427,30 @@ def test_a_stream_batch_is_the_timeline_without_gaps(world: World) -> None:
     order, _ = world.allocated(event("orders/two_lines_gross"))
     started = [started_by(order, fact.type, fact.data) for entry in entries for fact in entry.facts]
     assert [execution.machine for execution in started if execution] == ["order", "fulfillment"]
+
+
+def test_a_batch_of_the_books_queue_is_a_notice_of_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    (record,) = event("books/notices")["Records"]
+    sent = books_queue._message(0, books_queue.Notice(ORDER, "web", "10", (9,)))
+    assert (record["body"], record["attributes"]["MessageGroupId"]) == (sent["MessageBody"], sent["MessageGroupId"])
+    assert record["attributes"]["MessageDeduplicationId"] == sent["MessageDeduplicationId"]
+    handler = importlib.import_module("functions.bookkeeper.handler")
+    seen: list[str] = []
+    monkeypatch.setattr(handler, "keep_books", lambda ids: seen.extend(ids) or dict.fromkeys(ids, RuntimeError("no")))
+    context = SimpleNamespace(aws_request_id="r", function_name="f", memory_limit_in_mb=1, invoked_function_arn="a")
+    assert handler.handler(event("books/notices"), context) == {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+    assert seen == [ORDER]
+
+
+def test_money_received_for_an_invoice_counts_or_moves_nothing(world: World) -> None:
+    order = world.delivered(event("orders/two_lines_gross"))
+    (invoice,) = order.invoices.values()
+    for payment in order.payments.values():
+        payment.events = []
+    with pytest.raises(Invalid, match=r"is more than the 37\.40 EUR that is open"):
+        receive_payment(order, invoice.id, ReceivedPayment.model_validate(event("finance/more_than_open")))
+    receive_payment(order, invoice.id, ReceivedPayment.model_validate(event("finance/bank_transfer")))
+    assert open_amount(order, invoice) == 0
 
 
 def test_a_whole_http_event_reaches_the_domain(monkeypatch: pytest.MonkeyPatch) -> None:

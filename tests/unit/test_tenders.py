@@ -122,9 +122,9 @@ def test_terms_follow_the_account() -> None:
 
 
 def test_credit_is_spent_first_and_by_priority_d13() -> None:
-    credits = [a_tender("store_credit", 100, account_id=name) for name in ("c1", "c2", "c3")]
+    stores = [a_tender("store_credit", 100, account_id=name) for name in ("c1", "c2", "c3")]
     gift = a_tender("gift_card", 200, account_id="g1")
-    order = taken(a_card(1500), *credits, gift, priorities={"c1": 30, "c2": 20, "c3": 10})
+    order = taken(a_card(1500), *stores, gift, priorities={"c1": 30, "c2": 20, "c3": 10})
     assert [payment.account_id for payment in order.payments.values()] == ["g1", "c3", "c2", "c1", None]
     assert [payment.id[-1] for payment in order.payments.values()] == ["1", "2", "3", "4", "5"]
 

@@ -59,7 +59,8 @@ class ChannelSettings(Wire):
     """`PUT /v1/channels/{id}`. A channel nobody has set sells from every enabled location (group `all`).
 
     `tender_order`: methods in the order in which they pay; others follow as listed. `on_unfillable`: what happens to units that no
-    location can serve, or that were refused `most_attempts` times, or that have waited for `backorder_days`. `reauthorize`: whether a card is authorized once more when its authorization has run out, or the customer is asked.
+    location can serve, or that were refused `most_attempts` times, or that have waited for `backorder_days`. `reauthorize`: whether a card
+    is authorized once more when its authorization has run out, or the customer is asked.
     """
 
     location_group: Key = "all"

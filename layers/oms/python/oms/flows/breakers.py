@@ -75,21 +75,21 @@ class Guarded:
             return False
         from oms.flows.outages import known, take_trial  # noqa: PLC0415 the same
 
-        if self._believed_until <= stamp():
-            self._remember(known(self.name))
-        if self._open is None:
+        breaker = self._open if self._believed_until > stamp() else self._remember(known(self.name))
+        if not breaker.is_open:
             return False
-        if self._open.next_try > stamp():
+        if breaker.next_try > stamp():
             raise self._down()
-        mine, after = take_trial(self._open)
-        self._remember(after)
-        if not mine and self._open:
+        mine, breaker = take_trial(breaker)
+        self._remember(breaker)
+        if breaker.is_open and not mine:
             raise self._down()
         return mine
 
-    def _remember(self, known: Breaker) -> None:
+    def _remember(self, known: Breaker) -> Breaker:
         self._open = known if known.is_open else None
         self._believed_until = later(stamp(), seconds=_BELIEVED_SECONDS)
+        return known
 
     def _down(self) -> GatewayDown:
         seconds = self._open.seconds_left(stamp()) if self._open else 1

@@ -57,10 +57,10 @@ def pay(order: Order, invoice: Invoice, cause: Cause) -> Order:
     trusted = order.fulfillment_order(invoice.fulfillment_order_id or "").trusted_by is not None
 
     def lack(fresh: Order) -> int:
-        return ensure_funds(fresh, open_amount(fresh, invoice)).missing
+        return ensure_funds(fresh, open_amount(fresh, invoice), document=invoice.id).missing
 
     def plan(fresh: Order) -> list[Part]:
-        funds = ensure_funds(fresh, open_amount(fresh, invoice))
+        funds = ensure_funds(fresh, open_amount(fresh, invoice), document=invoice.id)
         if funds.missing and not trusted:
             raise FundsMissing(f"{show(funds.missing, fresh.placed.currency)} of invoice {invoice.id} is not authorized")
         return funds.captures

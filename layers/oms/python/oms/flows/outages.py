@@ -60,7 +60,9 @@ def note_answer(gateway: str) -> None:
             continue
 
 
-def decide(exception_id: str, action: str, note: str | None, asked: Request, actor: str) -> tuple[ProcessException, bool]:
+def decide(
+    exception_id: str, action: str, resolve_by: str | None, note: str | None, asked: Request, actor: str
+) -> tuple[ProcessException, bool]:
     """retry: the gateway is believed to be back, and one more failure is enough to think otherwise. abandon: nobody needs to hear of this
     outage. Returns the exception and whether this Idempotency-Key was used before.
 
@@ -72,7 +74,7 @@ def decide(exception_id: str, action: str, note: str | None, asked: Request, act
     if asked.earlier():
         return problem, True
     status = {"retry": "retried", "resolve": "resolved", "abandon": "abandoned"}[action]
-    after = close(problem, status, action, note, stamp())
+    after = close(problem, status, resolve_by or action, note, stamp())
     breaker = read_breaker(problem.subject.removeprefix("gateway_"))
     key = asked.record(status=200)
     if action == "retry" and breaker.exception_id == problem.id:

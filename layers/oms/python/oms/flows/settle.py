@@ -13,7 +13,7 @@ from oms.flows.money import move, patiently
 from oms.flows.secure_payment import renew
 from oms.machines.outcomes import go
 from oms.orders.order import Order
-from oms.payments.cover import release_covered, surplus
+from oms.payments.cover import surplus
 from oms.payments.funds import Part, ensure_excess
 from oms.payments.gateway import PaymentDeclined, gateway_for
 from oms.payments.records import Change
@@ -21,7 +21,7 @@ from oms.payments.releases import unneeded
 from oms.payments.renewal import missing_in_all, renew_until
 from oms.payments.transfers import Transfer, moved, settled
 from oms.service.changes import close_change, find
-from oms.service.exceptions import close_as_paid
+from oms.service.exceptions import release_paid
 from oms.storage.orders import Cause, load, update
 
 
@@ -71,9 +71,4 @@ def _new_tender(order: Order, change: Change, cause: Cause) -> tuple[Order, str]
         order = move(order, Transfer("authorization", change.id), lambda fresh: [], lambda fresh: None, cause)
     except PaymentDeclined:
         return order, "refused"
-    order = collect(order, cause)
-    return update(order.id, _paid, cause), "done"
-
-
-def _paid(order: Order) -> None:
-    close_as_paid(order, release_covered(order))
+    return update(collect(order, cause).id, release_paid, cause), "done"

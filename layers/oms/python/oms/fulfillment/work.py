@@ -13,6 +13,7 @@ from oms.money.units import lowest, minus, union
 from oms.orders.order import Claim, Order, StockChange
 from oms.orders.quantities import open_units
 from oms.orders.records import FulfillmentOrder, Shipment
+from oms.payments.cover import hold_uncovered
 from oms.wire import Key, Name, Number, Quantity, Text, Wire
 
 OPEN = ("released", "accepted", "picking", "packed", "ready_for_pickup", "partially_shipped")
@@ -135,6 +136,7 @@ def follow_holds(order: Order) -> None:
         elif not held and fo.held_by == "order":
             fo.status, fo.held_from, fo.held_by = fo.held_from or "released", None, None
             order.record("fulfillment_order.released", fulfillment_order_id=fo.id)
+    hold_uncovered(order)
 
 
 def new_packages(order: Order, fo: FulfillmentOrder, request: ShipRequest) -> list[Package]:

@@ -24,6 +24,11 @@ def open_authorization(order: Order) -> int:
     return sum(open_at(payment, order.now) for payment in order.payments.values())
 
 
+def to_come(order: Order) -> int:
+    """Money that is still to be taken: authorized, or to be invoiced on terms. What is invoiced and unpaid is owed."""
+    return open_authorization(order) + sum(terms_left(order, payment) for payment in order.payments.values())
+
+
 def credited_units(order: Order) -> dict[str, list[list[int]]]:
     """Units of each line that were settled as returned."""
     out: dict[str, list[list[int]]] = {}
@@ -76,8 +81,7 @@ def money_owed(order: Order) -> str:
     held = sums.captured - sums.refunded - sums.charged_back
     if held > total:
         return "credit_owed"
-    to_come = open_authorization(order) + sum(terms_left(order, each) for each in order.payments.values())
-    return "balance_due" if held + to_come < total else "none"
+    return "balance_due" if held + to_come(order) < total else "none"
 
 
 def payment_status(order: Order) -> str:

@@ -25,6 +25,7 @@ from oms.orders.records import (
 )
 from oms.orders.totals import totals_of
 from oms.payments.credit import shown
+from oms.payments.funds import open_amount
 from oms.payments.ledger import expires_at, fold, payment_status
 from oms.payments.records import Payment
 from oms.service.changes import change_view
@@ -67,7 +68,7 @@ def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, 
             **sums.model_dump(exclude={"pending_void", "failed"}),
             "invoiced": invoiced,
             "credited": credited,
-            "balance_due": max(0, total.grand_total - held - statuses.open_authorization(order)),
+            "balance_due": max(0, total.grand_total - held - statuses.to_come(order)),
         },
         "lines": line_views(order),
         "delivery_groups": [_group(group, personal) for group in placed.delivery_groups],
@@ -76,7 +77,7 @@ def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, 
         "payments": [payment_view(payment, order.now) for payment in order.payments.values()],
         "fulfillment_orders": [fulfillment_order_view(order, fo, personal) for fo in order.fulfillment_orders.values()],
         "shipments": [shipment_view(shipment) for shipment in order.shipments.values()],
-        "invoices": [invoice.model_dump(exclude={"v"}) for invoice in order.invoices.values()],
+        "invoices": [{**each.model_dump(exclude={"v"}), "open_amount": open_amount(order, each)} for each in order.invoices.values()],
         "credit_memos": [memo.model_dump(exclude={"v"}) for memo in order.credit_memos.values()],
         "changes": [change_view(change) for change in order.changes.values()],
         "returns": [return_view(order, ret) for ret in order.returns.values()],

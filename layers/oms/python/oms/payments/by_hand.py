@@ -34,7 +34,7 @@ def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
 
 def _unsettled(payment: Payment, documents: Sequence[str]) -> list[PaymentEvent]:
     """The last instruction per kind and document, unless it succeeded."""
-    last: dict[tuple[str, str], PaymentEvent] = {}
+    last: dict[tuple[str, str | None], PaymentEvent] = {}
     for event in sorted(ledger.newest(payment.events), key=lambda event: event.at):
         if event.key and event.document in documents:
             last[event.kind, event.document] = event

@@ -6,10 +6,10 @@ from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
 from oms.orders.quantities import cancelled_units
 from oms.orders.records import FulfillmentOrder
-from oms.orders.statuses import buckets, open_authorization, totals
-from oms.payments.funds import excess, terms_left
+from oms.orders.statuses import buckets, to_come, totals
+from oms.payments.funds import excess, open_amount, terms_left, was_declined
 from oms.payments.invoices import invoice_for
-from oms.payments.ledger import authorizations
+from oms.payments.ledger import authorizations, open_at
 
 OPEN = ("released", "accepted", "picking", "packed", "ready_for_pickup", "partially_shipped")
 
@@ -29,10 +29,17 @@ def available(order: Order, until: str) -> int:
 def due(order: Order) -> int:
     """What another tender may be for: what the customer owes, or what the money does not reach of the work at hand."""
     sums = buckets(order)
-    held = sums.captured - sums.refunded - sums.charged_back + open_authorization(order)
-    terms = sum(terms_left(order, payment) for payment in order.payments.values())
-    coming = sums.pending_authorization
-    return max(0, totals(order).grand_total - held - terms - coming, sum(uncovered(order).values()) - coming)
+    there = sums.captured - sums.refunded - sums.charged_back + to_come(order)
+    asked = sums.pending_authorization
+    return max(0, totals(order).grand_total - there - asked, sum(uncovered(order).values()) - asked, _declined(order) - asked)
+
+
+def _declined(order: Order) -> int:
+    """What parcels cost that have left, and whose capture was declined."""
+    invoices = [invoice_for(order, parcel) for parcel in order.shipments.values() if not parcel.invoice_id]
+    refused = [each for each in invoices if any(was_declined(payment, each.id) for payment in order.payments.values())]
+    others = [payment for payment in order.payments.values() if not any(was_declined(payment, each.id) for each in refused)]
+    return sum(open_amount(order, each) for each in refused) - sum(open_at(payment, order.now) for payment in others)
 
 
 def surplus(order: Order) -> int:

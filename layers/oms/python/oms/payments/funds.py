@@ -47,16 +47,18 @@ class Funds:
     missing: int = 0
 
 
-def ensure_funds(order: Order, amount: int, sequence: TenderSequence = ()) -> Funds:
-    """Where `amount` comes from. An authorization that has run out is never captured."""
+def ensure_funds(order: Order, amount: int, sequence: TenderSequence = (), document: str | None = None) -> Funds:
+    """Where `amount` comes from. An authorization that has run out is never captured; a tender that was declined for this very document
+    comes last, so that another one pays where there is one."""
     funds, left = Funds(), amount
+    refused = {payment.id for payment in order.payments.values() if document and was_declined(payment, document)}
     for payment, most in _in_order(order, sequence):
         part = min(left, unapplied(order, payment), most)
         if part > 0:
             funds.applied.append(Part(payment, part))
             left -= part
     given = {part.payment.id: part.amount for part in funds.applied}
-    for payment, most in _in_order(order, sequence):
+    for payment, most in sorted(_in_order(order, sequence), key=lambda row: row[0].id in refused):
         for limit, of in _open(order, payment):
             part = min(left, limit, most - given.get(payment.id, 0))
             if part > 0:
@@ -65,6 +67,12 @@ def ensure_funds(order: Order, amount: int, sequence: TenderSequence = ()) -> Fu
                 left -= part
     funds.missing = left
     return funds
+
+
+def was_declined(payment: Payment, document: str) -> bool:
+    """Whether the gateway's last word on a capture for this document was no."""
+    captures_ = [event for event in newest(payment.events) if event.kind == "capture" and event.document == document]
+    return bool(captures_) and max(captures_, key=lambda event: event.at).state == "failed"
 
 
 def ensure_refunds(order: Order, amount: int, sequence: TenderSequence = ()) -> list[Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from oms.payments.records import Payment, PaymentEvent
 from oms.stored import Stored
@@ -48,33 +48,38 @@ class Buckets(Stored):
 
 
 def newest(events: Iterable[PaymentEvent]) -> list[PaymentEvent]:
-    """One event per kind and reference: the newest by the provider's time, ties requested < failed < succeeded.
+    """One event per fact: the newest by the provider's time, ties requested < failed < succeeded.
 
-    An event without a reference yet goes by our key until the provider has answered. What only our own request knows (its key, what it is
-    for, the authorization it draws on) stays with the fact, whoever tells the rest of it.
+    A fact goes by our key where we asked for it, else by kind and reference; news without a key belongs to the key whose answer has its
+    reference. What only our own request knows (its key, what it is for, the authorization it draws on) stays with the fact, whoever tells
+    the rest of it.
     """
-    same: dict[tuple[str, str], list[PaymentEvent]] = {}
+    events = list(events)
+    asked: dict[tuple[str, str], str] = {}
     for event in events:
-        same.setdefault((event.kind, event.reference or event.key or ""), []).append(event)
-    answered = {(kind, event.key) for (kind, _), group in same.items() for event in group if event.reference and event.key}
-    return [
-        _merged(group)
-        for (kind, _), group in same.items()
-        if any(event.reference for event in group) or (kind, group[0].key) not in answered
-    ]
+        if event.key and event.reference:
+            name = (event.kind, event.reference)
+            asked[name] = min(event.key, asked.get(name, event.key))
+    same: dict[tuple[str, str, str], list[PaymentEvent]] = {}
+    for event in events:
+        reference = event.reference or ""
+        key = event.key or asked.get((event.kind, reference), "")
+        same.setdefault((event.kind, key, "" if key else reference), []).append(event)
+    return [_merged(group) for group in same.values()]
 
 
-_OURS = ("key", "of", "document", "expires_at", "once")
+_OURS = ("key", "of", "document", "expires_at")
 
 
-def _merged(group: list[PaymentEvent]) -> PaymentEvent:
+def _merged(group: Sequence[PaymentEvent]) -> PaymentEvent:
     best = max(group, key=_rank)
-    known = {name: max((str(value) for event in group if (value := getattr(event, name))), default=None) for name in _OURS[:4]}
+    known = {name: max((str(value) for event in group if (value := getattr(event, name))), default=None) for name in _OURS}
     return best.model_copy(update={**known, "once": any(event.once for event in group)})
 
 
-def _rank(event: PaymentEvent) -> tuple[str, int, int, str]:
-    return event.at, _STATE_ORDER[event.state], event.amount, event.reason or ""
+def _rank(event: PaymentEvent) -> tuple[bool, str, int, int, str, str]:
+    """What was said counts before what was asked; clocks may differ."""
+    return bool(event.reference), event.at, _STATE_ORDER[event.state], event.amount, event.reference or "", event.reason or ""
 
 
 class Authorization(Stored):
@@ -129,7 +134,8 @@ def captures(payment: Payment) -> list[tuple[str | None, int]]:
     """What may be refunded of each authorization's captures, oldest first; under the capture's own name where there was none."""
     known = [each.reference for each in authorizations(payment)]
     sums: dict[str | None, int] = dict.fromkeys(known, 0)
-    events = sorted(newest(payment.events), key=lambda event: event.at)
+    back: dict[str | None, int] = {}
+    events = sorted(newest(payment.events), key=lambda event: (event.at, event.reference or "", event.key or ""))
     for event in events:
         if event.kind == "capture" and event.state == "succeeded":
             of = event.of if event.of in sums else known[-1] if known else event.reference
@@ -137,7 +143,11 @@ def captures(payment: Payment) -> list[tuple[str | None, int]]:
     for event in events:
         if event.kind in ("refund", "chargeback") and event.state != "failed" and sums:
             of = event.of if event.of in sums else max(sums, key=lambda name: sums[name])
-            sums[of] -= event.amount
+            sums[of], back[of] = sums[of] - event.amount, back.get(of, 0) + event.amount
+    for event in events:
+        if event.kind == "refund_reversal" and event.state == "succeeded" and back:
+            of = event.of if event.of in back else max(back, key=lambda name: back[name])
+            sums[of], back[of] = sums[of] + event.amount, back[of] - event.amount
     return [(of, amount) for of, amount in sums.items() if amount > 0]
 
 
@@ -172,24 +182,29 @@ def fold(payment: Payment) -> Buckets:
 
 
 def add(payment: Payment, event: PaymentEvent) -> bool:
-    """Add an event unless it is known already; an answer to our own request replaces the request. True if anything changed."""
+    """Add an event unless it is known already; an answer to our own request replaces the request, never the other way round, and what is
+    told of one instruction again becomes one event. True if anything changed."""
+    mine = [known for known in payment.events if event.key and (known.kind, known.key) == (event.kind, event.key)]
+    if not event.reference and any(known.reference for known in mine):
+        return False
+    told = [known for known in mine if known.reference == event.reference]
+    event = _merged([*told, event])
     if event in payment.events:
         return False
-    if event.key:
-        payment.events = [known for known in payment.events if not (known.key == event.key and known.kind == event.kind)]
-    payment.events.append(event)
+    asked = [known for known in mine if not known.reference]
+    payment.events = [known for known in payment.events if known not in told and known not in asked] + [event]
     return True
 
 
 def find(payment: Payment, key: str) -> PaymentEvent | None:
     """What is known of our request `key`."""
-    return next((event for event in payment.events if event.key == key), None)
+    return next((event for event in newest(payment.events) if event.key == key), None)
 
 
 def attempt_key(payment: Payment, base: str) -> str:
     """The key of the attempt to make now: `base`/1, and one more after each definitive failure, never otherwise (design section 3)."""
-    failures = sum(1 for event in payment.events if event.key and event.key.startswith(base + "/") and event.state == "failed")
-    return f"{base}/{failures + 1}"
+    asked = [event for event in newest(payment.events) if event.key and event.key.startswith(base + "/")]
+    return f"{base}/{1 + sum(event.state == 'failed' for event in asked)}"
 
 
 def payment_status(payment: Payment, now: str) -> str:

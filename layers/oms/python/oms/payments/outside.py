@@ -11,6 +11,7 @@ from oms.orders.records import ProcessException
 from oms.payments import ledger
 from oms.payments.news import PaymentNews
 from oms.payments.records import Payment, PaymentEvent
+from oms.service.exceptions import release_paid
 
 
 def take_in(order: Order, payment: Payment, news: PaymentNews) -> bool:
@@ -22,12 +23,14 @@ def take_in(order: Order, payment: Payment, news: PaymentNews) -> bool:
         return False
     before = _said(payment)
     ledger.add(payment, event)
-    if event.kind == "authorization" and event.state != "requested":
-        payment.token = None
+    if event.kind == "authorization" and event.state != "requested" and order.summary.status != "received":
+        payment.token = None  # while the order is being captured, the token marks the tenders that are still to be decided on
     if _said(payment) == before:
         return False
     order.record(f"payment.{event.kind}_{event.state}", payment_id=payment.id, amount=event.amount, reference=event.reference)
     _object(order, payment, event)
+    if event.state == "succeeded" and event.kind in ("authorization", "adjustment", "capture"):
+        release_paid(order)
     return True
 
 

@@ -42,6 +42,7 @@ _ASYNC = {
 }
 """What the gateway thinks about for a while, and why it then declines (None: it does not)."""
 _ASYNC_SECONDS = 60
+_UNAVAILABLE = "tok_unavailable"
 _KNOWN = {
     "tok_approve",
     "tok_reauthorization_decline",
@@ -72,8 +73,8 @@ class Sandbox:
             short = {"capture": "cap", "refund": "ref"}.get(what.kind, what.kind)
             return _outcome(what, payment, name, _reference(short, what.key), _refusal(what, payment, name))
         name = payment.token or payment.source or ""
-        if name == "tok_unavailable":
-            raise Retryable("the sandbox gateway cannot be reached (tok_unavailable)")
+        if name == _UNAVAILABLE:
+            raise Retryable(f"the sandbox gateway cannot be reached ({_UNAVAILABLE})")
         if name not in _KNOWN:
             return _outcome(what, payment, name, _reference("auth", what.key), _why_declined(name))
         again = bool(ledger.authorizations(payment))

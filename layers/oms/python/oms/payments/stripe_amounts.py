@@ -9,6 +9,8 @@ _WHOLE = frozenset(["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG
 _THREE_DIGITS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 """Stripe counts thousandths of these, and the last digit must be 0. All others have two digits there, ISK and UGX (which have none) too."""
 
+_FACTOR = {0: 1, 2: 100, 3: 1000}
+
 
 class NotPayable(ValueError):
     """Stripe cannot take exactly this amount of this currency."""
@@ -16,13 +18,9 @@ class NotPayable(ValueError):
 
 def to_stripe(amount: int, currency: str) -> int:
     """Our minor units as Stripe's. NotPayable if that would need rounding."""
-    ours, theirs = EXPONENTS[currency], _digits(currency)
-    if theirs >= ours:
-        converted = amount * 10 ** (theirs - ours)
-    else:
-        converted, rest = divmod(amount, 10 ** (ours - theirs))
-        if rest:
-            raise NotPayable(f"Stripe takes whole units of {currency} only")
+    converted, rest = divmod(amount * _FACTOR[_digits(currency)], _FACTOR[EXPONENTS[currency]])
+    if rest:
+        raise NotPayable(f"Stripe takes whole units of {currency} only")
     if currency in _THREE_DIGITS and converted % 10:
         raise NotPayable(f"Stripe takes amounts of {currency} in steps of 0.010 only")
     return converted
@@ -30,10 +28,7 @@ def to_stripe(amount: int, currency: str) -> int:
 
 def from_stripe(amount: int, currency: str) -> int:
     """Stripe's units as ours. NotPayable for what is no whole number of ours, which Stripe never takes itself."""
-    ours, theirs = EXPONENTS[currency], _digits(currency)
-    if ours >= theirs:
-        return amount * 10 ** (ours - theirs)
-    converted, rest = divmod(amount, 10 ** (theirs - ours))
+    converted, rest = divmod(amount * _FACTOR[EXPONENTS[currency]], _FACTOR[_digits(currency)])
     if rest:
         raise NotPayable(f"{amount} is no whole number of minor units of {currency}")
     return converted

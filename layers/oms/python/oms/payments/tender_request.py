@@ -115,10 +115,10 @@ def _elsewhere_faults(tender: Tender) -> list[Fault]:
         faults.append(Fault("a token says nothing without its gateway; name the gateway", "/token"))
     if len(amounts) == 2 and amounts["capture"] > amounts["authorization"]:
         faults.append(Fault(f"{amounts['capture']} is captured of an authorization of {amounts['authorization']}", "/capture/amount"))
-    if tender.amount is not None and amounts:
+    elif tender.amount is not None and amounts:
+        most = max(amounts, key=lambda name: amounts[name])
         if amounts.get("capture", 0) > tender.amount:
             faults.append(Fault(f"{amounts['capture']} is captured and the tender is to pay {tender.amount}", "/capture/amount"))
-        most = max(amounts, key=lambda name: amounts[name])
-        if amounts[most] < tender.amount and not by_hand:
+        elif amounts[most] < tender.amount and not by_hand:
             faults.append(Fault(f"{amounts[most]} of the tender's {tender.amount}; nobody could take the rest", f"/{most}/amount"))
     return faults

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from zlib import crc32
 
 from oms.errors import Conflict, Fault, NotFound, invalid
@@ -121,10 +120,13 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
         note_by_hand(order, problem.subject, done=action == "recorded", note=note or "")
 
 
-def close_as_paid(order: Order, fulfillment_order_ids: Sequence[str]) -> None:
-    """Close what was open about work that is paid for now; its execution goes on by itself."""
+def release_paid(order: Order) -> None:
+    """Release work that was held for want of money and is covered now, and close what was open about it and about parcels whose capture
+    was declined: their execution goes on, and tries again."""
+    released = release_covered(order)
+    released += [fo.id for fo in order.fulfillment_orders.values() if any(not parcel.invoice_id for parcel in order.shipments_of(fo.id))]
     for problem in list(order.exceptions.values()):
-        if problem.status == "open" and problem.kind == "payment" and problem.subject in fulfillment_order_ids:
+        if problem.status == "open" and problem.kind == "payment" and problem.subject in released:
             _close(order, problem, "resolved", "paid", None)
 
 

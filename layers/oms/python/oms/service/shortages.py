@@ -73,7 +73,7 @@ def close(problem: ProcessException, status: str, action: str, note: str | None,
         raise Conflict(f"exception {problem.id} is {problem.status} since {problem.closed_at}")
     offered = [name.removeprefix("resolve:") for name in problem.actions if name.startswith("resolve:")]
     if status == "resolved" and action not in offered:
-        raise invalid(Fault(f"this exception can be resolved by {' or '.join(offered)}; or use /retry, /abandon", "/action"))
+        raise invalid(Fault(f"this exception can be resolved by {' or '.join(offered) or 'nothing'}; or use /retry, /abandon", "/action"))
     return problem.model_copy(update={"status": status, "action": action, "note": note, "closed_at": at})
 
 

@@ -1,0 +1,137 @@
+"""The Stripe adapter against localstripe, a server that is not ours (what was added to it says tests/support/localstripe.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_socket import disable_socket, enable_socket
+
+from oms.payments import ledger
+from oms.payments.gateway import Instruction, Kind, Outcome
+from oms.payments.records import Payment
+from oms.payments.requests import ask, conclude, intend
+from oms.payments.stripe_gateway import StripeGateway
+from tests.support.stripe import KEY, a_card, localstripe
+
+NOW = "2026-11-24T08:00:00.000Z"
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[StripeGateway]:
+    enable_socket()
+    with localstripe() as address:
+        yield StripeGateway(KEY, api_base=address)
+    disable_socket(allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def _sockets(gateway: StripeGateway) -> None:
+    enable_socket()
+
+
+def do(
+    gateway: StripeGateway, payment: Payment, kind: Kind, amount: int, name: str, of: str | None = None, currency: str = "EUR"
+) -> Outcome:
+    """Intend, ask, record, as the flows do."""
+    what = Instruction(kind, f"{payment.id}/{kind}/{name}", amount, currency, NOW, of)
+    intend(payment, what)
+    outcome = ask(gateway, payment, what)
+    conclude(payment, what, outcome)
+    return outcome
+
+
+def fresh(request: pytest.FixtureRequest, token: str = "pm_card_visa") -> Payment:
+    """A tender of its own for each test: keys are made of its id."""
+    return a_card(token).model_copy(update={"id": f"pay_{request.node.name}_1"})
+
+
+def test_authorize_capture_a_part_refund_it_in_two(gateway: StripeGateway, request: pytest.FixtureRequest) -> None:
+    payment = fresh(request)
+    held = do(gateway, payment, "authorization", 1000, "1")
+    assert (held.state, held.amount, held.once) == ("succeeded", 1000, True)
+    assert held.reference.startswith("pi_")
+    assert payment.token is None
+    taken = do(gateway, payment, "capture", 700, "1", held.reference)
+    assert (taken.state, taken.reference[:3]) == ("succeeded", "ch_")
+    refunds = [do(gateway, payment, "refund", amount, str(amount), held.reference) for amount in (300, 400)]
+    assert [refund.state for refund in refunds] == ["succeeded", "succeeded"]
+    sums = ledger.fold(payment)
+    assert (sums.authorized, sums.captured, sums.refunded) == (1000, 700, 700)
+
+
+def test_the_same_key_captures_and_refunds_once(gateway: StripeGateway, request: pytest.FixtureRequest) -> None:
+    payment = fresh(request)
+    held = do(gateway, payment, "authorization", 1000, "1")
+    what = Instruction("capture", f"{payment.id}/capture/1", 1000, "EUR", NOW, held.reference)
+    assert gateway.perform(what, payment) == gateway.perform(what, payment)
+    back = Instruction("refund", f"{payment.id}/refund/1", 600, "EUR", NOW, held.reference)
+    assert [gateway.perform(back, payment).state for _ in range(3)] == ["succeeded"] * 3
+    assert do(gateway, payment, "refund", 401, "2", held.reference).state == "failed"
+    assert do(gateway, payment, "refund", 400, "3", held.reference).state == "succeeded"
+
+
+def test_a_declined_card_is_definitive_and_another_attempt_is_another_key(gateway: StripeGateway, request: pytest.FixtureRequest) -> None:
+    payment = fresh(request, "pm_card_chargeCustomerFail")
+    said = [do(gateway, payment, "authorization", 1000, "1") for _ in range(2)]
+    assert [(each.state, each.reason) for each in said] == [("failed", "card_declined")] * 2
+    assert said[0].reference == said[1].reference
+    assert said[0].reference.startswith("pi_")
+
+
+def test_a_whole_authorization_is_given_back(gateway: StripeGateway, request: pytest.FixtureRequest) -> None:
+    payment = fresh(request)
+    held = do(gateway, payment, "authorization", 1000, "1")
+    assert not gateway.voids_parts
+    assert do(gateway, payment, "void", 1000, "1", held.reference).state == "succeeded"
+    assert do(gateway, payment, "capture", 1, "1", held.reference).state == "failed"
+    assert ledger.fold(payment).open_authorization == 0
+
+
+@pytest.mark.parametrize("of", ["pi_of_nobody", "ch_of_nobody"])
+def test_an_unknown_reference_moves_nothing(gateway: StripeGateway, request: pytest.FixtureRequest, of: str) -> None:
+    payment = fresh(request)
+    kinds: list[Kind] = ["capture", "void", "refund"] if of.startswith("pi_") else ["capture"]
+    assert {do(gateway, payment, kind, 1, of, of).state for kind in kinds} == {"failed"}
+
+
+def test_more_than_there_is_is_refused(gateway: StripeGateway, request: pytest.FixtureRequest) -> None:
+    payment = fresh(request)
+    held = do(gateway, payment, "authorization", 1000, "1")
+    assert do(gateway, payment, "capture", 1001, "1", held.reference).state == "failed"
+    assert do(gateway, payment, "capture", 1000, "2", held.reference).state == "succeeded"
+    assert do(gateway, payment, "capture", 1, "3", held.reference).state == "failed", "it allows one capture"
+    assert do(gateway, payment, "refund", 1001, "1", held.reference).state == "failed"
+
+
+def test_what_was_done_is_found_by_its_key_and_what_was_not_is_not(gateway: StripeGateway, request: pytest.FixtureRequest) -> None:
+    payment = fresh(request)
+
+    def found(kind: Kind, amount: int, name: str, of: str | None = None) -> Outcome | None:
+        return gateway.look_up(Instruction(kind, f"{payment.id}/{kind}/{name}", amount, "EUR", NOW, of), a_card())
+
+    assert found("authorization", 1000, "1") is None
+    held = do(gateway, payment, "authorization", 1000, "1")
+    assert (again := found("authorization", 1000, "1")) is not None
+    assert (again.reference, again.state) == (held.reference, "succeeded")
+    assert found("capture", 700, "1", held.reference) is None
+    taken = do(gateway, payment, "capture", 700, "1", held.reference)
+    assert (again := found("capture", 700, "1", held.reference)) is not None
+    assert again.reference == taken.reference
+    assert found("refund", 100, "1", held.reference) is None
+    back = do(gateway, payment, "refund", 100, "1", held.reference)
+    assert found("refund", 100, "1", held.reference) == back
+    assert found("void", 1000, "1", held.reference) is None, "it was captured, not given back"
+
+
+def test_amounts_without_minor_units_arrive_as_they_are(gateway: StripeGateway, request: pytest.FixtureRequest) -> None:
+    payment = fresh(request)
+    held = do(gateway, payment, "authorization", 4300, "1", currency="JPY")
+    assert (held.state, held.amount) == ("succeeded", 4300)
+
+
+def test_a_key_used_for_something_else_is_looked_up_and_never_asked_again(gateway: StripeGateway, request: pytest.FixtureRequest) -> None:
+    payment = fresh(request)
+    held = gateway.perform(Instruction("authorization", f"{payment.id}/a/1", 1000, "EUR", NOW), payment)
+    other = gateway.perform(Instruction("authorization", f"{payment.id}/a/1", 900, "EUR", NOW), payment)
+    assert (other.reference, other.amount) == (held.reference, 1000), "what was done stands"

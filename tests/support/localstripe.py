@@ -1,0 +1,91 @@
+"""localstripe, a stateful imitation of Stripe that is not ours, as a program on a loopback port: python -m tests.support.localstripe PORT
+
+What it lacks of Stripe and the tests need is added here, and nothing else: the memory for Idempotency-Key (same key, same answer; other
+parameters: idempotency_error), search by metadata, amount_received, a refund of more than is left refused, a declined card's PaymentIntent
+in the error. It keeps nothing on disk.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from localstripe import resources, server
+from localstripe.errors import UserError
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_answers: dict[str, tuple[bytes, int, bytes]] = {}
+
+
+@web.middleware
+async def _remember_keys(request: web.Request, handler: Handler) -> web.StreamResponse:
+    key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
+    if key is None:
+        return await handler(request)
+    asked = request.path.encode() + b"?" + await request.read()
+    if key in _answers:
+        before, status, body = _answers[key]
+        if before != asked:
+            error = {"type": "idempotency_error", "message": "this key was used with other parameters"}
+            return web.json_response({"error": error}, status=400)
+        return web.Response(status=status, body=body, content_type="application/json", headers={"Idempotent-Replayed": "true"})
+    answer = await handler(request)
+    assert isinstance(answer, web.Response)
+    assert isinstance(answer.body, bytes)
+    if answer.status < 500:
+        _answers[key] = (asked, answer.status, answer.body)
+    return answer
+
+
+@web.middleware
+async def _search(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.path != "/v1/payment_intents/search":
+        return await handler(request)
+    name, _, value = request.query["query"].partition(":")
+    key, wanted = name.removeprefix("metadata['").removesuffix("']"), value.strip("'")
+    intents = [each for each in resources.store.values() if isinstance(each, resources.PaymentIntent)]
+    found = [each._export() for each in intents if each.metadata.get(key) == wanted]
+    return web.json_response({"object": "search_result", "url": request.path, "has_more": False, "data": found})
+
+
+def _complete() -> None:
+    """Figures that Stripe keeps and localstripe does not."""
+    resources.Store.dump_to_disk = lambda _: None
+    capture, refund, decline = resources.Charge._capture, resources.Refund._api_create.__func__, resources.PaymentIntent._report_failure
+
+    def captured(charge: Any, amount: Any, on_success: Any = None) -> None:
+        capture(charge, amount, on_success)
+        charge.amount_captured = int(amount or charge.amount)
+
+    def refunded(kind: Any, **data: Any) -> Any:
+        intent = resources.PaymentIntent._api_retrieve(data["payment_intent"])
+        left = _received(intent) - getattr(intent.latest_charge, "given_back", 0)
+        if int(data["amount"]) > left:
+            raise UserError(400, "Refund amount is greater than unrefunded amount on charge", {"param": "amount"})
+        intent.latest_charge.given_back = getattr(intent.latest_charge, "given_back", 0) + int(data["amount"])
+        return refund(kind, **data)
+
+    def declined(intent: Any) -> None:
+        try:
+            decline(intent)
+        except UserError as error:
+            error.body["error"] |= {"type": "card_error", "payment_intent": {"id": intent.id}}
+            raise
+
+    resources.Charge._capture = captured
+    resources.Refund._api_create = classmethod(refunded)
+    resources.PaymentIntent._report_failure = declined
+    resources.PaymentIntent.amount_received = property(_received)
+
+
+def _received(intent: Any) -> int:
+    return int(getattr(intent.latest_charge, "amount_captured", 0))
+
+
+if __name__ == "__main__":
+    _complete()
+    server.app.middlewares.insert(0, _search)
+    server.app.middlewares.insert(0, _remember_keys)
+    web.run_app(server.app, host="127.0.0.1", port=int(sys.argv[1]), print=None)
