@@ -108,7 +108,7 @@ def post_exception_action(exception_id: str, action: str) -> Response[str]:
         exceptions.resolve(order, exceptions.find(order, exception_id), request.action, request.note, client_of(app))
 
     acts: dict[str, Callable[[Order], None]] = {
-        "retry": lambda order: exceptions.retry(order, exceptions.find(order, exception_id), parsed(body, exceptions.CloseRequest).note),
+        "retry": lambda order: exceptions.retry(order, exceptions.find(order, exception_id), parsed(body, exceptions.RetryRequest)),
         "resolve": resolve,
         "abandon": lambda order: exceptions.abandon(
             order, exceptions.find(order, exception_id), parsed(body, exceptions.CloseRequest).note

@@ -77,17 +77,22 @@ def statements(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStateme
         yield _allow("states", "SendTaskSuccess SendTaskFailure", "*")
     if needs.publishes:
         yield _allow("events", "PutEvents", events.bus.event_bus_arn)
+    yield from _queues(needs, events)
+    yield from _files(needs, resources)
+    if needs.webhooks:
+        yield _secrets(Stack.of(events), f"{secrets.PREFIX}{needs.webhooks}/*")
+    if needs.pays:
+        yield _secrets(Stack.of(events), f"{secrets.GATEWAYS_PREFIX}*")
+
+
+def _queues(needs: Needs, events: Events) -> Iterator[iam.PolicyStatement]:
+    """What waits to be relayed again, and the books. Who reads the books is granted so by its event source (events.py)."""
     if needs.parks:
         yield _allow("sqs", "SendMessage", events.parked.queue_arn)
     if needs.tells_books:
         yield _allow("sqs", "SendMessage", events.books.queue_arn)
     if needs.unparks:
         yield _allow("sqs", "ReceiveMessage DeleteMessage GetQueueAttributes", events.parked.queue_arn)
-    yield from _files(needs, resources)
-    if needs.webhooks:
-        yield _secrets(Stack.of(events), f"{secrets.PREFIX}{needs.webhooks}/*")
-    if needs.pays:
-        yield _secrets(Stack.of(events), f"{secrets.GATEWAYS_PREFIX}*")
 
 
 def _files(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStatement]:

@@ -1,8 +1,7 @@
 """localstripe, a stateful imitation of Stripe that is not ours, as a program on a loopback port: python -m tests.support.localstripe PORT
 
 What it lacks of Stripe and the tests need is added here, and nothing else: the memory for Idempotency-Key (same key, same answer; other
-parameters: idempotency_error), search by metadata, amount_received, a refund of more than is left refused, a declined card's PaymentIntent
-in the error. It keeps nothing on disk.
+parameters: idempotency_error), search by metadata, amount_received, a refund of more than is left refused. It keeps nothing on disk.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ async def _search(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _complete() -> None:
     """Figures that Stripe keeps and localstripe does not."""
     resources.Store.dump_to_disk = lambda _: None
-    capture, refund, decline = resources.Charge._capture, resources.Refund._api_create.__func__, resources.PaymentIntent._report_failure
+    capture, refund = resources.Charge._capture, resources.Refund._api_create.__func__
 
     def captured(charge: Any, amount: Any, on_success: Any = None) -> None:
         capture(charge, amount, on_success)
@@ -67,16 +66,8 @@ def _complete() -> None:
         intent.latest_charge.given_back = getattr(intent.latest_charge, "given_back", 0) + int(data["amount"])
         return refund(kind, **data)
 
-    def declined(intent: Any) -> None:
-        try:
-            decline(intent)
-        except UserError as error:
-            error.body["error"] |= {"type": "card_error", "payment_intent": {"id": intent.id}}
-            raise
-
     resources.Charge._capture = captured
     resources.Refund._api_create = classmethod(refunded)
-    resources.PaymentIntent._report_failure = declined
     resources.PaymentIntent.amount_received = property(_received)
 
 

@@ -436,7 +436,12 @@ def test_a_batch_of_the_books_queue_is_a_notice_of_the_order(monkeypatch: pytest
     assert record["attributes"]["MessageDeduplicationId"] == sent["MessageDeduplicationId"]
     handler = importlib.import_module("functions.bookkeeper.handler")
     seen: list[str] = []
-    monkeypatch.setattr(handler, "keep_books", lambda ids: seen.extend(ids) or dict.fromkeys(ids, RuntimeError("no")))
+
+    def keep_books(order_ids: list[str]) -> dict[str, Exception]:
+        seen.extend(order_ids)
+        return dict.fromkeys(order_ids, RuntimeError("no"))
+
+    monkeypatch.setattr(handler, "keep_books", keep_books)
     context = SimpleNamespace(aws_request_id="r", function_name="f", memory_limit_in_mb=1, invoked_function_arn="a")
     assert handler.handler(event("books/notices"), context) == {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
     assert seen == [ORDER]

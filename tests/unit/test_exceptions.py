@@ -66,7 +66,7 @@ def test_an_endless_cause_is_cut() -> None:
 def test_a_closed_exception_stays_closed() -> None:
     order, fo_id = shipped_back()
     problem = exceptions.open_exception(order, fo_id, "Deliver", "ReturnedToSender", "", "arn", NOW)
-    exceptions.retry(order, problem, "sent again")
+    exceptions.retry(order, problem, exceptions.RetryRequest(note="sent again"))
     closed = exceptions.find(order, problem.id)
     assert (closed.status, closed.action, closed.note, closed.closed_at) == ("retried", "retry", "sent again", NOW)
     for act in (exceptions.retry, exceptions.abandon):
@@ -76,7 +76,7 @@ def test_a_closed_exception_stays_closed() -> None:
 
 def test_retrying_a_returned_parcel_sends_it_out_again() -> None:
     order, fo_id = shipped_back()
-    exceptions.retry(order, exceptions.open_exception(order, fo_id, "Deliver", "ReturnedToSender", "", "arn", NOW), None)
+    exceptions.retry(order, exceptions.open_exception(order, fo_id, "Deliver", "ReturnedToSender", "", "arn", NOW), exceptions.RetryRequest())
     assert [parcel.status for parcel in order.shipments.values()] == ["in_transit"]
 
 

@@ -169,7 +169,7 @@ def test_an_exception_waits_for_a_decision_and_retry_resumes_exactly_its_step() 
     order = World().place(an_order())
     problem = exceptions.open_exception(order, order.id, "Capture payment", "Conflict", "held", "x", NOW)
     assert resumed(order, problem.id, "Raise exception") is None
-    exceptions.retry(order, problem, None)
+    exceptions.retry(order, problem, exceptions.RetryRequest())
     assert resumed(order, problem.id, "Raise exception") == {"next": "capture_payment"}
 
 

@@ -207,7 +207,9 @@ class Attempt(Stored):
 class Summary(Record):
     """The one mutable head of the order. `version` is the ETag, `sequence` the last event's number, `counters` number derived ids.
 
+    `tender_sequence`: tenders by id with what each gives at most (0: all it has), as somebody has said; else they go as declared.
     `attempts`: the last routings after the first. `gives_up`: a person has decided that what no location can serve is cancelled.
+    `tender_sequence`: tenders by id with what each gives at most (0: all it has), as somebody has said; else they go as declared.
     `exposed`: what the order takes of its account's credit.
     """
 
@@ -223,6 +225,7 @@ class Summary(Record):
     notes: list[Note] = []
     attempts: list[Attempt] = []
     gives_up: bool = False
+    tender_sequence: list[tuple[str, int]] = []
     exposed: int = 0
     counters: dict[str, int] = {}
     placed_at: str = ""

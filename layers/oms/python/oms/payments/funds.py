@@ -134,7 +134,7 @@ def declared(order: Order) -> list[Payment]:
 
 def _in_order(order: Order, sequence: TenderSequence) -> Iterator[tuple[Payment, int]]:
     """Each tender once with what it may give: those of the sequence first; what it leaves open falls to the declared order."""
-    named = {payment_id: amount or _NO_LIMIT for payment_id, amount in sequence}
+    named = {payment_id: amount or _NO_LIMIT for payment_id, amount in sequence or order.summary.tender_sequence}
     for payment_id, most in named.items():
         if payment_id in order.payments:
             yield order.payments[payment_id], most

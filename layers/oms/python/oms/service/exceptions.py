@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from pydantic import Field
+
 from oms.errors import Conflict, Fault, NotFound, invalid
 from oms.fulfillment.unfillable import give_up, why_unfillable
 from oms.fulfillment.work import arrive, cancel_work
@@ -13,7 +15,7 @@ from oms.orders.statuses import totals
 from oms.payments.by_hand import note_by_hand
 from oms.payments.cover import release_covered
 from oms.service.changes import open_change
-from oms.wire import Key, Text, Wire
+from oms.wire import Amount, Key, Text, Wire
 
 _HINTS = {
     "Unfillable": (
@@ -56,9 +58,23 @@ class ResolveRequest(Wire):
 
 
 class CloseRequest(Wire):
-    """`POST /v1/exceptions/{id}/retry` and `/abandon`."""
+    """`POST /v1/exceptions/{id}/abandon`."""
 
     note: Text | None = None
+
+
+class TenderPart(Wire):
+    """A tender of the order, and the most it is to give or get; 0: all it can."""
+
+    payment_id: Key
+    amount: Amount = 0
+
+
+class RetryRequest(CloseRequest):
+    """`POST /v1/exceptions/{id}/retry`. `payments`: in which order tenders pay, or are paid back, from now on; the others come after them as
+    they were declared."""
+
+    payments: list[TenderPart] | None = Field(None, max_length=20)
 
 
 def open_exception(order: Order, subject: str, step: str, error: str, cause: str, execution: str, entered: str) -> ProcessException:
@@ -93,9 +109,19 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
     return problem
 
 
-def retry(order: Order, problem: ProcessException, note: str | None) -> None:
-    """Run the failed step again. A parcel that was on its way back is on its way out again."""
-    _close(order, problem, "retried", "retry", note)
+def retry(order: Order, problem: ProcessException, request: RetryRequest) -> None:
+    """Run the failed step again. A parcel that was on its way back is on its way out again. Invalid for tenders that are not the order's."""
+    parts = request.payments or []
+    faults = [
+        Fault("the order has no such tender", f"/payments/{i}/payment_id")
+        for i, part in enumerate(parts)
+        if part.payment_id not in order.payments
+    ]
+    if faults:
+        raise invalid(*faults)
+    if request.payments is not None:
+        order.summary.tender_sequence = [(part.payment_id, part.amount) for part in parts]
+    _close(order, problem, "retried", "retry", request.note)
     if problem.kind == "allocation":
         for state in order.summary.lines.values():
             state.attempts = 0  # a person has seen them
