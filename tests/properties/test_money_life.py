@@ -356,7 +356,7 @@ class Life(RuleBasedStateMachine):
             if problem.status != "open":
                 return
             if action == "retry":
-                exceptions.retry(order, problem, None)
+                exceptions.retry(order, problem, exceptions.RetryRequest())
             else:
                 exceptions.resolve(order, problem, action.removeprefix("resolve:"), None, "somebody")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from oms.flows.money import move, patiently
+from oms.flows.money import move
+from oms.flows.patience import patiently
 from oms.machines.outcomes import after_goods, go
 from oms.orders.order import Order
 from oms.payments.funds import Part, ensure_refunds
