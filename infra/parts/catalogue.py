@@ -19,7 +19,8 @@ class Needs:
     of the partition key, and no others; `webhooks`: the kind of webhook secrets it may read; `pays`: calls payment gateways, may read our
     keys there; `executions`: actions on the state machines; `resumes`: may resume waiting executions;
     `publishes`: may put events on the bus; `parks`, `unparks`: may write, read the parked queue; `tells_books`: may write
-    the queue of the books; `loads`: read (files to load), or work (also write and read reports about them); `feed`: may read the stream of inventory.
+    the queue of the books; `loads`: read (files to load), or work (also write and read reports about them);
+    `feed`: may read the stream of inventory.
     """
 
     purpose: str

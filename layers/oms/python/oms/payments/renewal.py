@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oms.clock import later
+from oms.clock import later, parse
 from oms.orders.order import Order
 from oms.payments.cover import available, to_invoice, uncovered
 from oms.payments.funds import Part, declared
@@ -15,7 +15,7 @@ def to_renew(order: Order, missing: int, until: str) -> list[Part]:
     """Tenders that can be authorized again for `missing` between them, none for more than it was to pay. Short if they cannot."""
     parts: list[Part] = []
     for payment in declared(order):
-        part = min(missing, _room(payment, until))
+        part = min(missing, _room(payment, until)) if _lasts(payment, order.now, until) else 0
         if part > 0:
             parts.append(Part(payment, part))
             missing -= part
@@ -61,6 +61,12 @@ def note_expired(order: Order) -> int:
                     order.record("payment.authorization_expired", payment_id=payment.id, amount=amount)
                 gone += amount
     return gone
+
+
+def _lasts(payment: Payment, now: str, until: str) -> bool:
+    """Whether another authorization would be good for so long, going by the last one: otherwise there would be no end of them."""
+    last = authorizations(payment)[-1:]
+    return not any(each.expires_at and parse(now) + (parse(each.expires_at) - parse(each.at)) < parse(until) for each in last)
 
 
 def _room(payment: Payment, until: str) -> int:
