@@ -80,7 +80,8 @@ class PlacedFee(Stored):
 
 
 class Placed(Record):
-    """The order as placed: written once, never rewritten, without personal data."""
+    """The order as placed: written once, never rewritten, without personal data. `chunks`: in how many items of their own the lines of a
+    large order are stored (see oms.storage.chunks); of any other order the document itself holds them."""
 
     channel: str
     order_number: str
@@ -97,10 +98,17 @@ class Placed(Record):
     reservation_id: str | None = None
     metadata: dict[str, Any] = {}
     delivery_groups: list[PlacedGroup]
-    lines: list[PlacedLine]
+    lines: list[PlacedLine] = []
     adjustments: list[dict[str, Any]] = []
     fees: list[PlacedFee] = []
     digest: str = ""
+    chunks: int = 0
+
+
+class PlacedChunk(Stored):
+    """Some of a large order's lines as placed."""
+
+    lines: list[PlacedLine]
 
 
 class Personal(Record):
@@ -163,6 +171,12 @@ class LineState(Stored):
     promise: Promise | None = None
 
 
+class LineChunk(Record):
+    """Counters of some of a large order's lines, which are the very ones in its summary."""
+
+    lines: dict[str, LineState]
+
+
 class Hold(Stored):
     """A reason to wait; `blocks` says what waits."""
 
@@ -208,6 +222,7 @@ class Summary(Record):
     """The one mutable head of the order. `version` is the ETag, `sequence` the last event's number, `counters` number derived ids.
 
     `attempts`: the last routings after the first. `gives_up`: a person has decided that what no location can serve is cancelled.
+    `declining`: why a large order is being declined, while what is reserved for it is given back.
     """
 
     version: int = 0
@@ -222,6 +237,7 @@ class Summary(Record):
     notes: list[Note] = []
     attempts: list[Attempt] = []
     gives_up: bool = False
+    declining: str = ""
     counters: dict[str, int] = {}
     placed_at: str = ""
     updated_at: str = ""

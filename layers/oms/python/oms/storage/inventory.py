@@ -76,14 +76,18 @@ def movements(
 
 def holders(location_id: str, sku: str) -> dict[str, int]:
     """Who has units of a SKU reserved at a place: owner (order or reservation) to units. Reads all that is reserved there."""
-    return {owner: units[sku] for owner, units in reserved_at(location_id) if units.get(sku)}
+    out: dict[str, int] = {}
+    for owner, units in reserved_at(location_id):
+        if units.get(sku):
+            out[owner] = out.get(owner, 0) + units[sku]
+    return out
 
 
 def reserved_at(location_id: str) -> Iterator[tuple[str, dict[str, int]]]:
-    """Every owner's reserved units per SKU at a place."""
+    """Every owner's reserved units per SKU at a place; a large order's come in several parts."""
     for number in range(OWNERS):
         for row in query(environment().inventory_table, "pk = :pk", {":pk": f"reserved#{location_id}#{number:02d}"}):
-            yield row["sk"], row["units"]
+            yield row["sk"].partition("#")[0], row["units"]
 
 
 def settle_debts(changes: Sequence[StockChange], opened: tuple[str, str] | None = None) -> tuple[list[StockChange], list[str]]:
