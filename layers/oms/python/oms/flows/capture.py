@@ -18,7 +18,18 @@ from oms.flows.expiry import expire_due
 from oms.flows.gateways import GATEWAYS
 from oms.flows.idempotency import Request
 from oms.inventory.reservations import Reservation
-from oms.orders.capture import authorize, conclude_capture, number_key, reserve_skus, retry_declined, take, take_lease
+from oms.orders.capture import (
+    LEASE_SECONDS,
+    MOST_LINES,
+    MOST_SKUS,
+    authorize,
+    conclude_capture,
+    number_key,
+    reserve_skus,
+    retry_declined,
+    take,
+    take_lease,
+)
 from oms.orders.order import Order
 from oms.orders.placing import PlaceOrder, Tender, content_digest
 from oms.storage.inventory import stock_of, stock_to_sell
@@ -49,13 +60,15 @@ def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) ->
     wanted: dict[str, int] = {}
     for line in request.lines:
         wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
+    if len(wanted) > MOST_SKUS or len(request.lines) > MOST_LINES:
+        return _place_large(request, asked, actor)
     skus, swept, stale = set(wanted), False, False
     for attempt in range(_ATTEMPTS):
         last = attempt == _ATTEMPTS - 1
         try:
             # What is read first may be old, and of a hot item it is a part: good enough to sell from, not to refuse or to let wait.
             stock = stock_of(skus) if swept or last else stock_to_sell(wanted, consistent=stale)
-            brought = _brought(request)
+            brought = brought_by(request)
             now, picture = stamp(), settings()
             room = capacity_left(picture, stock, now)
             order = take(request, stock, picture, GATEWAYS, owner=owner, now=now, later_on=later_on, reservation=brought, left=room)
@@ -63,12 +76,14 @@ def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) ->
                 expire_due(skus)
                 swept = True
                 continue
-            cause = Cause(actor, "POST /v1/orders", _key(asked, order.id))
+            cause = Cause(actor, "POST /v1/orders", key_of(asked, order.id))
             commit(order, cause, beside(brought, cause) if brought else ())
         except (Taken, Conflict, Invalid) as error:
-            known = _known(request, asked)
+            known = known_order(request, asked)
             if known:
-                return _repeat(known, actor, owner)
+                return repeated(known, actor, owner)
+            if error.kind == "too-large":
+                return _place_large(request, asked, actor)
             short = error.kind == "out-of-stock" and not swept
             if last or not (isinstance(error, Taken) or short):
                 raise
@@ -82,7 +97,7 @@ def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) ->
             stale = isinstance(error, StockShort)
             time.sleep(random.uniform(0, 0.02 * 2**attempt))
             continue
-        return Placed(order, 202) if later_on else _finish(order, actor)
+        return Placed(order, 202) if later_on else finish(order, actor)
     raise AssertionError("unreachable")
 
 
@@ -90,13 +105,13 @@ def pay_declined(order_id: str, tender: Tender, asked: Request, *, actor: str) -
     """Another card on a declined order, through the same door. Conflict when it is not declined, or its number is another order's now."""
     if asked.earlier():
         order = load(order_id)
-        return Placed(order, 402 if order.summary.status == "declined" else 201, replayed=True)
+        return Placed(order, _paid_status(order), replayed=True)
     owner = f"{actor}/{asked.digest}"
 
     def resubmit(order: Order) -> None:
         retry_declined(order, tender, stock_of(reserve_skus(order)), settings(), GATEWAYS, owner)
 
-    cause = Cause(actor, "POST /v1/orders/{id}/payments", _key(asked, order_id))
+    cause = Cause(actor, "POST /v1/orders/{id}/payments", key_of(asked, order_id))
     try:
         try:
             order = update(order_id, resubmit, cause)
@@ -106,19 +121,29 @@ def pay_declined(order_id: str, tender: Tender, asked: Request, *, actor: str) -
             order = update(order_id, resubmit, cause)
     except Taken as error:
         raise Conflict("another order has this order number now; place a new order", kind="duplicate-order-number") from error
-    done = _finish(order, actor)
-    return Placed(done.order, 402 if done.order.summary.status == "declined" else 201)
+    done = Placed(order, 202) if order.placed.chunks else finish(order, actor)
+    return Placed(done.order, _paid_status(done.order))
 
 
-def capture_step(order_id: str, execution: str) -> dict[str, Any]:
+def _paid_status(order: Order) -> int:
+    if order.placed.chunks:
+        return 202
+    return 402 if order.summary.status == "declined" else 201
+
+
+def capture_step(order_id: str, execution: str, seconds_left: Callable[[], float] = lambda: LEASE_SECONDS) -> dict[str, Any]:
     """The Capture state: finish what is still `received`. InProgress while the synchronous door holds the lease."""
     order = update(order_id, lambda order: take_lease(order, execution), Cause("capture", execution))
+    if order.placed.chunks:
+        from oms.flows.large import capture_large  # noqa: PLC0415 most orders are small: they do not pay for it
+
+        return {"next": capture_large(order, execution, seconds_left)}
     if order.summary.status == "received":
-        order = _finish(order, "capture").order
+        order = finish(order, "capture").order
     return {"next": "declined" if order.summary.status == "declined" else "allocate"}
 
 
-def _finish(order: Order, actor: str) -> Placed:
+def finish(order: Order, actor: str) -> Placed:
     """Ask the gateways and record what they say. A gateway that cannot be reached leaves the order to be captured by the next try."""
     cause = Cause(actor, "capture")
     try:
@@ -135,7 +160,13 @@ def _finish(order: Order, actor: str) -> Placed:
     return Placed(order, order.summary.answer)
 
 
-def _brought(request: PlaceOrder) -> Reservation | None:
+def _place_large(request: PlaceOrder, asked: Request, actor: str) -> Placed:
+    from oms.flows.large import place_large  # noqa: PLC0415 most orders are small: they do not pay for it
+
+    return place_large(request, asked, actor=actor)
+
+
+def brought_by(request: PlaceOrder) -> Reservation | None:
     """The reservation that the order brings, or None. Invalid for one that never was; one that has ended is nobody's fault."""
     if request.reservation_id is None:
         return None
@@ -145,11 +176,12 @@ def _brought(request: PlaceOrder) -> Reservation | None:
     return found
 
 
-def _key(asked: Request, order_id: str) -> Callable[[], dict[str, Any] | None]:
+def key_of(asked: Request, order_id: str) -> Callable[[], dict[str, Any] | None]:
+    """What claims the Idempotency-Key for this order, if there is one."""
     return lambda: asked.record(order_id=order_id)
 
 
-def _known(request: PlaceOrder, asked: Request) -> str | None:
+def known_order(request: PlaceOrder, asked: Request) -> str | None:
     """The order that an earlier, equal submit made. Conflict if the number stands for other content, Invalid if the key does."""
     earlier = asked.earlier()
     if earlier:
@@ -165,11 +197,11 @@ def _known(request: PlaceOrder, asked: Request) -> str | None:
     return str(holder["order_id"])
 
 
-def _repeat(order_id: str, actor: str, owner: str) -> Placed:
+def repeated(order_id: str, actor: str, owner: str) -> Placed:
     """Answer as the first time; an order that was left half-way is finished now."""
     order = load(order_id)
     if order.summary.status == "received" and not order.summary.asynchronous:
         order = update(order_id, lambda fresh: take_lease(fresh, owner + "/again"), Cause(actor, "repeated submit"))
         if order.summary.status == "received":
-            order = _finish(order, actor).order
+            order = finish(order, actor).order
     return Placed(order, order.summary.answer, replayed=True)

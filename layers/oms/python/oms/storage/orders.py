@@ -158,7 +158,7 @@ def commit(order: Order, cause: Cause, also: Sequence[Write] = ()) -> None:
         raise Lost(f"{order.id} changed meanwhile") from error
     for sk, record in changed:
         record.v += 1
-        order.loaded[sk] = _fields(order, record)
+        order.loaded[sk] = _kept(order, record)
     order.facts, order.stock, order.claims, order.news = [], [], [], []
     _remember_effects(order)
 
@@ -271,14 +271,14 @@ def _records(order: Order) -> Iterator[tuple[str, Record]]:
 
 def _changed(order: Order) -> list[tuple[str, Record]]:
     """Records that differ from what is stored. The summary's version guards all of the order: whoever writes chunks of lines writes it."""
-    changed = [(sk, record) for sk, record in _records(order) if _fields(order, record) != order.loaded.get(sk)]
+    changed = [(sk, record) for sk, record in _records(order) if _kept(order, record) != order.loaded.get(sk)]
     if order.chunks and changed and not any(record is order.summary for _, record in changed):
         changed.append(("state#summary", order.summary))
     return changed
 
 
 def _remember(order: Order) -> None:
-    order.loaded = {sk: _fields(order, record) for sk, record in _records(order)}
+    order.loaded = {sk: _kept(order, record) for sk, record in _records(order)}
     _remember_effects(order)
 
 
@@ -286,15 +286,19 @@ def _remember_effects(order: Order) -> None:
     order.held_before, order.waiting_before, order.booked_before = order.held(as_stored=True), order.waiting(), order.booked()
 
 
-def _fields(order: Order, record: Record) -> dict[str, Any]:
-    """What is stored of a record: all that differs from its defaults (what callers put into metadata stays as it is). The lines of a large
-    order are stored apart."""
+def _kept(order: Order, record: Record) -> dict[str, Any]:
+    """What is stored of a record of this order: the lines of a large order are stored apart."""
     apart = order.placed.chunks and (record is order.summary or record is order.placed)
-    return record.model_dump(exclude={"v", "lines"} if apart else {"v"}, exclude_defaults=True)
+    return _fields(record, {"v", "lines"}) if apart else _fields(record)
+
+
+def _fields(record: Record, without: set[str] | None = None) -> dict[str, Any]:
+    """What is stored of a record: all that differs from its defaults (what callers put into metadata stays as it is)."""
+    return record.model_dump(exclude=without or {"v"}, exclude_defaults=True)
 
 
 def _put(table: str, order: Order, sk: str, record: Record) -> Write:
-    item = {"pk": order.id, "sk": sk, "v": record.v + 1, **_fields(order, record), **_index(order, record)}
+    item = {"pk": order.id, "sk": sk, "v": record.v + 1, **_kept(order, record), **_index(order, record)}
     if record.v == 0:
         return Write(table, encode(item), "attribute_not_exists(pk)")
     return Write(table, encode(item), "v = :v", encode({":v": record.v}))
