@@ -5,9 +5,10 @@ Every record is one item of the order's collection. `v` is its own version: a co
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from oms.money.shares import Frozen, TaxMode, TaxRounding
 from oms.stored import Stored
@@ -172,9 +173,14 @@ class LineState(Stored):
 
 
 class LineChunk(Record):
-    """Counters of some of a large order's lines, which are the very ones in its summary."""
+    """Counters of some of a large order's lines, which are the very ones in its summary. Stored as JSON in one attribute (`packed`)."""
 
     lines: dict[str, LineState]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unpacked(cls, item: Any) -> Any:
+        return {**json.loads(item["packed"]), "v": item["v"]} if "packed" in item else item
 
 
 class Hold(Stored):

@@ -42,7 +42,7 @@ from oms.orders.records import (
 )
 from oms.orders.statuses import order_status
 from oms.storage.capacity import bookings
-from oms.storage.chunks import chunk_sk, join
+from oms.storage.chunks import chunk_sk, join, kept
 from oms.storage.codec import encode
 from oms.storage.effects import movement, queue_entries, reservations, row_effect, summed
 from oms.storage.environment import environment
@@ -288,6 +288,8 @@ def _remember_effects(order: Order) -> None:
 
 def _kept(order: Order, record: Record) -> dict[str, Any]:
     """What is stored of a record of this order: the lines of a large order are stored apart."""
+    if isinstance(record, LineChunk):
+        return kept(record)
     apart = order.placed.chunks and (record is order.summary or record is order.placed)
     return _fields(record, {"v", "lines"}) if apart else _fields(record)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from oms.orders.order import Order
-from oms.storage.chunks import chunk_sk, cut, packed
+from oms.storage.chunks import chunk_sk, cut, kept, packed
 from oms.storage.codec import encode
 from oms.storage.environment import environment
 from oms.storage.orders import listed
@@ -31,9 +31,7 @@ def write_lines(order: Order) -> Write:
         write([Write(table, encode({"pk": order.id, "sk": chunk_sk(number), "packed": part}))])
     order.placed.chunks = len(parts)
     cut(order)
-    order.loaded |= {
-        f"state#lines#{number}": chunk.model_dump(exclude={"v"}, exclude_defaults=True) for number, chunk in order.chunks.items()
-    }
+    order.loaded |= {f"state#lines#{number}": kept(chunk) for number, chunk in order.chunks.items()}
     return Write(table, encode(key), "attribute_exists(pk) AND attribute_not_exists(given_up)", delete=True)
 
 
