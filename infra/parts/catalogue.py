@@ -132,7 +132,7 @@ BACKGROUND = {
     ),
     "reconcile": Needs(
         "Find and repair what was left undone",
-        orders=RECORD,
+        orders=f"{RECORD} DeleteItem",
         lists=True,
         places=True,
         inventory=STOCK,
