@@ -94,7 +94,7 @@ class Run:
 
     def __init__(self, order: Order, execution: str, seconds_left: SecondsLeft) -> None:
         self.order, self.execution, self.seconds_left = order, execution, seconds_left
-        self.most = _PART
+        self.most, self.smaller = _PART, False
 
     def left(self) -> tuple[bool, int]:
         """What is still to be done: whether to decline, and how many lines are to be given back or reserved."""
@@ -115,7 +115,7 @@ class Run:
             short = refused(self.order, routed) or self._reserve(lines, routed, stock, picture)
             if short:
                 self._commit(partial(begin_decline, short=short))
-            elif len(lacking(self.order)) >= len(lines) and set(lines) <= set(lacking(self.order)):
+            elif self._stands_still(lines, lacking(self.order)):
                 return
 
     def _reserve(self, lines: Sequence[str], routed: Routed, stock: StockRows, picture: Settings) -> dict[str, str]:
@@ -125,8 +125,9 @@ class Run:
         def pin_them(order: Order, part: Sequence[str]) -> None:
             unserved.update(reserve_part(order, part, routed, stock, picture))
 
-        for part in parts(self.order, lines, self.most):
-            if not self._on() or unserved:
+        most = self.most
+        for part in parts(self.order, lines, most):
+            if not self._on() or unserved or self.most < most:
                 break
             self._commit(partial(pin_them, part=part))
         return unserved
@@ -134,10 +135,11 @@ class Run:
     def decline(self) -> None:
         """Give back all that is held, part by part, then decline."""
         while self._on() and (lines := holding(self.order)):
-            for part in parts(self.order, lines, self.most):
-                if self._on():
+            most = self.most
+            for part in parts(self.order, lines, most):
+                if self._on() and self.most == most:
                     self._commit(partial(release_lines, lines=part))
-            if holding(self.order) == lines:
+            if self._stands_still(lines, holding(self.order)):
                 return
         if not holding(self.order):
             self.order = update(self.order.id, end_decline, Cause("capture", self.execution))
@@ -153,8 +155,13 @@ class Run:
         except Invalid as error:
             if error.kind != "too-large" or self.most == 1:
                 raise
-            self.most //= 2
+            self.most, self.smaller = self.most // 2, True
             self.order = load(self.order.id)
+
+    def _stands_still(self, lines: Sequence[str], left: Sequence[str]) -> bool:
+        """Whether a round got nowhere: others were first for each of its parts. One that only made the parts smaller is tried again."""
+        smaller, self.smaller = self.smaller, False
+        return not smaller and set(lines) <= set(left)
 
     def _on(self) -> bool:
         return self.seconds_left() > _RESERVE and self.order.summary.status == "received"

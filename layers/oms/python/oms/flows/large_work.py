@@ -16,7 +16,7 @@ from oms.storage.orders import Cause, StockShort, commit, load
 from oms.storage.settings import settings
 from oms.storage.table import Lost
 
-_ROUTED = 30
+_ROUTED = 20
 """Lines of one commit whose places may change: two stock rows each, and what moves with them."""
 _HANDED_OUT = 800
 """Lines of one commit that stay where they are reserved: it writes their fulfillment orders, no stock."""
