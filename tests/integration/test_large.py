@@ -166,7 +166,7 @@ class TestCapturing:
     def test_killed_around_every_write_it_goes_on_where_it_was(self, world: World, after: bool) -> None:
         put_on_shelves(skus_of(LINES), "berlin")
         order_id = taken(world)
-        killed = 0
+        killed = made = 0
 
         def kill(call: Call) -> None:
             nonlocal made, killed
@@ -304,6 +304,7 @@ class TestWorking:
 
     def test_killed_between_parts_nothing_is_handed_out_twice(self, world: World, order_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(large_work, "_HANDED_OUT", 20)
+        made = 0
 
         def kill(call: Call) -> None:
             nonlocal made
