@@ -12,6 +12,7 @@ from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
+import moto  # noqa: F401 it must be there before the product's clients are made
 import pytest
 
 from oms.orders.records import FulfillmentOrder

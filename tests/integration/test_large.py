@@ -13,6 +13,7 @@ from oms.flows.capture import capture_step
 from oms.fulfillment import work
 from oms.orders import view
 from oms.orders.placing import MOST_LINES
+from oms.storage import unplaced
 from oms.storage.orders import load
 from oms.storage.unplaced import left_behind
 from tests.support.large import a_large_order, check_books, pages, put_on_shelves, reserved_in_rows, skus_of, until_over
@@ -129,13 +130,13 @@ class TestTaking:
 
     def test_lines_that_were_given_up_become_no_order(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         """Reconcile comes between the lines and the rest: they are written again."""
-        real, seen = large.write_lines, list[str]()
+        real, seen = unplaced.write_lines, list[str]()
 
         def slow(order: Any) -> Any:
             write = real(order)
             if not seen:
                 seen.append(order.id)
-                assert large.give_up(order.id)
+                assert unplaced.give_up(order.id)
             return write
 
         monkeypatch.setattr(large, "write_lines", slow)

@@ -70,7 +70,7 @@ def promise(order: Order, line_id: str, expected: Expected) -> None:
     if not expected.differs_from(was):
         return
     state.promise = Promise(earliest=expected.earliest, latest=expected.latest, source=expected.source, changed_at=order.now)
-    if order.summary.v and not (order.placed.chunks and order.summary.status == "received"):
+    if order.summary.v and not order.half_taken:
         before = {"earliest": was.earliest, "latest": was.latest} if was else None
         order.record("promise.changed", line_id=line_id, earliest=expected.earliest, latest=expected.latest, was=before)
 

@@ -97,7 +97,7 @@ class Order:
     limits: dict[str, int] = field(default_factory=dict)
     news: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     draw: Callable[[], float] = random.random
-    _index: tuple[int, dict[str, PlacedLine]] = (0, {})
+    _index: tuple[list[PlacedLine], dict[str, PlacedLine]] = field(default=([], {}), init=False, repr=False, compare=False)
 
     def record(self, type_: str, **data: object) -> None:
         """Note that something happened; it becomes one event of this commit."""
@@ -180,8 +180,8 @@ class Order:
 
     def line(self, line_id: str, pointer: str = "") -> tuple[PlacedLine, LineState]:
         """One line and its counters; NotFound if the order has no such line."""
-        if self._index[0] != len(self.placed.lines):
-            self._index = len(self.placed.lines), {line.id: line for line in self.placed.lines}
+        if self._index[0] is not self.placed.lines or len(self._index[1]) != len(self.placed.lines):
+            self._index = self.placed.lines, {line.id: line for line in self.placed.lines}
         line = self._index[1].get(line_id)
         if line:
             return line, self.summary.lines[line_id]
@@ -204,6 +204,11 @@ class Order:
             blocks in hold.blocks and not hold.released_at and not (hold.expires_at and hold.expires_at <= self.now)
             for hold in self.summary.holds
         )
+
+    @property
+    def half_taken(self) -> bool:
+        """Whether this is a large order whose lines are still being reserved for the first time."""
+        return bool(self.placed.chunks) and self.summary.status == "received"
 
     def expect(self, if_match: str | None) -> None:
         """Stale unless If-Match is absent, "*" or names the present version."""
