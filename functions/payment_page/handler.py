@@ -10,8 +10,8 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 from pydantic import Field
 
 from oms.api.http import asked, client_of, create_api, header, json_body, parsed, raw_body, reply
+from oms.api.links import LONGEST, PaymentLink, make, read
 from oms.api.observe import observed
-from oms.storage.secrets import webhook_secret
 from oms.clock import parse, stamp
 from oms.errors import Conflict
 from oms.flows.idempotency import digest_of
@@ -19,8 +19,8 @@ from oms.flows.tenders import pay_due
 from oms.money.currencies import show
 from oms.orders.placing import read_tender
 from oms.payments.cover import due
-from oms.api.links import LONGEST, PaymentLink, make, read
 from oms.storage.orders import load
+from oms.storage.secrets import webhook_secret
 from oms.wire import Key, Name, Wire
 
 app = create_api()

@@ -113,7 +113,9 @@ class Bank:
             if entry.outcome.state == "requested" and entry.decides_at <= clock.stamp():
                 self._conclude(entry, self._refuses(entry.what, entry.payment_id, entry.outcome.reference.partition(".")[2]))
 
-    def given(self, payment_id: str, amount: int, reference: str, *, kind: Kind, of: str | None = None, expires_at: str | None = None) -> None:
+    def given(
+        self, payment_id: str, amount: int, reference: str, *, kind: Kind, of: str | None = None, expires_at: str | None = None
+    ) -> None:
         """What was authorized or captured before we came."""
         self.outside[payment_id, kind] += amount
         if kind == "authorization":
