@@ -74,6 +74,7 @@ class OmsStack(Stack):
             "OrderMachineArn": arns["order"],
             "FulfillmentMachineArn": arns["fulfillment"],
             "ReturnMachineArn": arns["return"],
+            "ChangeMachineArn": arns["change"],
             "EventBus": events.bus.event_bus_name,
             "ParkedQueueUrl": events.parked.queue_url,
             "ReconcileFunction": functions["reconcile"].function_name,

@@ -10,7 +10,6 @@ from oms.api.http import asked, client_of, create_api, header, json_body, reply
 from oms.api.observe import observed
 from oms.errors import Conflict
 from oms.flows.capture import Placed, capture_step, pay_declined, place
-from oms.flows.tenders import pay_due
 from oms.orders.placing import content_digest, read_order, read_tender
 from oms.orders.view import order_view
 from oms.storage.orders import load, load_personal
@@ -28,10 +27,12 @@ def post_order() -> Response[str]:
 
 @app.post("/v1/orders/<order_id>/payments")
 def post_payment(order_id: str) -> Response[str]:
-    """Another tender. On a declined order it is tried at once: 201 captured, 402 declined again. Where something is due: 202, Settle asks."""
+    """Another tender. On a declined order it is tried at once: 201, or 402 again. Where something is due: 202, and Settle asks for it."""
     tender, request, actor = read_tender(json_body(app)), asked(app), f"client:{client_of(app)}"
     known = request.earlier()
     if known.get("due") if known else load(order_id).summary.status not in ("declined", "received"):
+        from oms.flows.tenders import pay_due  # noqa: PLC0415 it is seldom that an order owes something
+
         order, replayed = pay_due(order_id, tender, request, actor=actor)
         return reply(202, order_view(order, load_personal(order.id)), version=order.summary.version, replayed=replayed)
     return _answer(pay_declined(order_id, tender, request, actor=actor))

@@ -16,10 +16,10 @@ class Needs:
     """What one function is for and what it may do; DynamoDB actions are blank-separated.
 
     `lists`: may query the index of orders; `places`: the index of stock by place; `keys`: may use items of orders with these beginnings
-    of the partition key, and no others; `webhooks`: the kind of webhook secrets it may read; `pays`: calls payment gateways, may read their keys; `executions`: actions on the state machines;
-    `resumes`: may resume waiting executions; `publishes`: may put events on the bus; `parks`, `unparks`: may write, read the parked queue;
-    `tells_books`: may write the queue of the books;
-    `loads`: read (files to load), or work (also write and read reports about them); `feed`: may read the stream of inventory.
+    of the partition key, and no others; `webhooks`: the kind of webhook secrets it may read; `pays`: calls payment gateways, may read our
+    keys there; `executions`: actions on the state machines; `resumes`: may resume waiting executions;
+    `publishes`: may put events on the bus; `parks`, `unparks`: may write, read the parked queue; `tells_books`: may write
+    the queue of the books; `loads`: read (files to load), or work (also write and read reports about them); `feed`: may read the stream of inventory.
     """
 
     purpose: str

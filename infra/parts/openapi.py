@@ -23,9 +23,10 @@ from oms.money.currencies import EXPONENTS
 from oms.orders.placing import HoldRequest, PlaceOrder
 from oms.orders.records import Hold, Note
 from oms.orders.totals import Totals
+from oms.payments.account_settings import AccountSettings
 from oms.payments.credit import CreditAccountRequest, CreditEntryRequest
 from oms.payments.journal import JournalEntry
-from oms.payments.news import PaymentNews
+from oms.payments.news import SandboxNews
 from oms.payments.receipts import ReceivedPayment
 from oms.payments.records import CreditMemo, Invoice, PaymentEvent
 from oms.payments.tender_request import Tender
@@ -35,7 +36,7 @@ from oms.routing.rules import CostTable, PostalArea, RuleGroup
 from oms.routing.simulation_request import SimulationRequest
 from oms.service.exceptions import CloseRequest, ResolveRequest
 from oms.service.notes import NoteRequest
-from oms.settings import AccountSettings, ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
+from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 _REF = "#/components/schemas/{model}"
@@ -87,7 +88,7 @@ BODIES: dict[str, type[BaseModel]] = {
     "POST /v1/routing/simulations": SimulationRequest,
     "POST /v1/invoices/{id}/payments": ReceivedPayment,
     "POST /v1/webhooks/carriers/{carrier}": Tracking,
-    "POST /v1/webhooks/payments/{gateway}": PaymentNews,
+    "POST /v1/webhooks/payments/{gateway}": SandboxNews,
 }
 ANSWERS = {
     "/v1/orders/{id}/returns": "Return",
@@ -150,7 +151,8 @@ def _operations(route: Route) -> list[tuple[str, type[BaseModel] | None]]:
 
 def _operation(route: Route, path: str, body: type[BaseModel] | None) -> dict[str, Any]:
     kind = next((schema for prefix, schema in ANSWERS.items() if route.path.startswith(prefix)), None)
-    good = {"description": "As asked", "content": {"application/json": {"schema": {"$ref": _REF.format(model=kind)} if kind else {}}}}
+    shown = {"application/json": {"schema": {"$ref": _REF.format(model=kind)} if kind else {}}}
+    good = {"description": "As asked", "content": {"text/html": {"schema": {"type": "string"}}} if path.endswith("/html") else shown}
     operation: dict[str, Any] = {
         "operationId": f"{route.method.lower()}_{path.strip('/').replace('/', '_').replace('{', '').replace('}', '').replace('-', '_')}",
         "summary": _summary(route),

@@ -13,12 +13,13 @@ from infra.parts.catalogue import FUNCTIONS
 from infra.parts.synth import template, text
 
 TABLES = {"ORDERS_TABLE", "INVENTORY_TABLE", "SETTINGS_TABLE"}
-ARNS = {"ORDER_MACHINE_ARN", "FULFILLMENT_MACHINE_ARN", "RETURN_MACHINE_ARN"}
+ARNS = {"ORDER_MACHINE_ARN", "FULFILLMENT_MACHINE_ARN", "RETURN_MACHINE_ARN", "CHANGE_MACHINE_ARN"}
 ENVIRONMENT = {
     "capture": TABLES | {"GATEWAY_SECRETS"},
     "allocate": TABLES,
     "ship": {"ORDERS_TABLE", "INVENTORY_TABLE"},
     "capture_payment": {"ORDERS_TABLE", "SETTINGS_TABLE", "GATEWAY_SECRETS"},
+    "settle": {"ORDERS_TABLE", "SETTINGS_TABLE", "GATEWAY_SECRETS"},
     "return_order": TABLES | {"GATEWAY_SECRETS"},
     "raise_exception": {"ORDERS_TABLE"},
     "service_api": TABLES,
@@ -30,6 +31,7 @@ ENVIRONMENT = {
     "credit_api": {"ORDERS_TABLE", "SETTINGS_TABLE"},
     "settings_api": {"ORDERS_TABLE", "SETTINGS_TABLE"},
     "carrier_webhook": {"ORDERS_TABLE", "WEBHOOK_SECRETS"},
+    "payment_page": {"ORDERS_TABLE", "SETTINGS_TABLE", "WEBHOOK_SECRETS"},
     "payment_webhook": {"ORDERS_TABLE", "WEBHOOK_SECRETS"},
     "relay": {"ORDERS_TABLE", "EVENT_BUS", "PARKED_QUEUE_URL", "BOOKS_QUEUE_URL"} | ARNS,
     "bookkeeper": {"ORDERS_TABLE", "SETTINGS_TABLE"},
@@ -40,11 +42,13 @@ OPEN = {
     "GET /v1/openapi.json": "query_api",
     "POST /v1/webhooks/carriers/{carrier}": "carrier_webhook",
     "POST /v1/webhooks/payments/{gateway}": "payment_webhook",
+    "GET /v1/pay/{token}": "payment_page",
+    "POST /v1/pay/{token}": "payment_page",
 }
 STREAM_ACTIONS = {"dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"}
 OUTPUTS = (
     "ApiUrl UserPoolId ClientId OrdersTable InventoryTable SettingsTable OrderMachineArn FulfillmentMachineArn ReturnMachineArn "
-    "EventBus ParkedQueueUrl ReconcileFunction"
+    "ChangeMachineArn EventBus ParkedQueueUrl ReconcileFunction"
 )
 
 
@@ -150,9 +154,10 @@ class TestGrants:
         table = {action for action in rights("relay", "oms-orders.Arn") if action.startswith("dynamodb:")}
         assert table == {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"}
 
-    def test_capture_payment_knows_neither_settings_nor_stock(self) -> None:
-        assert not rights("capture_payment", "oms-settings")
-        assert not rights("capture_payment", "oms-inventory")
+    @pytest.mark.parametrize("name", ["capture_payment", "settle"])
+    def test_who_moves_money_of_an_order_only_reads_settings_and_knows_no_stock(self, name: str) -> None:
+        assert rights(name, "oms-settings") == {"dynamodb:GetItem", "dynamodb:Query"}
+        assert not rights(name, "oms-inventory")
 
     def test_only_settings_api_writes_settings(self) -> None:
         writing = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}
@@ -174,8 +179,8 @@ class TestGrants:
         assert statement["Action"] == [f"dynamodb:{action}" for action in actions]
         assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}
 
-    @pytest.mark.parametrize(("name", "kind"), [("carrier_webhook", "carriers"), ("payment_webhook", "payments")])
-    def test_a_webhook_reads_the_secrets_of_its_own_senders(self, name: str, kind: str) -> None:
+    @pytest.mark.parametrize(("name", "kind"), [("carrier_webhook", "carriers"), ("payment_webhook", "payments"), ("payment_page", "links")])
+    def test_who_checks_signatures_reads_the_secrets_of_its_own_senders(self, name: str, kind: str) -> None:
         assert rights(name, f":secret:oms/webhooks/{kind}/*") == {"secretsmanager:GetSecretValue"}
         readers = [other for other in functions() if rights(other, f":secret:oms/webhooks/{kind}/")]
         assert readers == [name]
@@ -216,9 +221,10 @@ class TestGrants:
                 for target in several(statement["Resource"])
             }
         assert called == {
-            "oms-order": {"oms-capture", "oms-allocate", "oms-capture-payment", "oms-raise-exception"},
+            "oms-order": {"oms-capture", "oms-allocate", "oms-raise-exception"},
             "oms-fulfillment": {"oms-ship", "oms-capture-payment", "oms-raise-exception"},
             "oms-return": {"oms-return-order", "oms-raise-exception"},
+            "oms-change": {"oms-settle", "oms-raise-exception"},
         }
 
 
@@ -235,7 +241,7 @@ def routes() -> list[tuple[str, str, str, list[str]]]:
 
 
 class TestRoutes:
-    def test_all_but_webhooks_and_the_description_need_a_token_with_one_scope(self) -> None:
+    def test_all_but_webhooks_payment_links_and_the_description_need_a_token_with_one_scope(self) -> None:
         assert {key: function for key, function, kind, _ in routes() if kind == "NONE"} == OPEN
         for key, _, kind, scopes in routes():
             if key not in OPEN:
@@ -254,6 +260,7 @@ class TestRoutes:
         [
             ("POST /v1/orders", "capture", "orders.write"),
             ("POST /v1/orders/{id}/payments", "capture", "orders.write"),
+            ("POST /v1/orders/{id}/payment-links", "payment_page", "orders.write"),
             ("GET /v1/orders/{id}", "query_api", "orders.read"),
             ("GET /v1/invoices/{id}", "finance_api", "finance.read"),
             ("GET /v1/journal", "finance_api", "finance.read"),
@@ -276,7 +283,7 @@ class TestRoutes:
         assert (key, function, "JWT", [f"oms/{scope}"]) in routes()
 
     def test_every_edge_is_reached_and_no_step_but_capture(self) -> None:
-        edges = {name for name in ENVIRONMENT if name.endswith(("_api", "_webhook"))}
+        edges = {name for name in ENVIRONMENT if name.endswith(("_api", "_webhook", "_page"))}
         assert {function for _, function, _, _ in routes()} == edges | {"capture"}
 
 
@@ -368,7 +375,7 @@ class TestParts:
         machines = {
             made["Properties"]["StateMachineName"]: made["Properties"] for made in of_type("AWS::StepFunctions::StateMachine").values()
         }
-        assert set(machines) == {"oms-order", "oms-fulfillment", "oms-return"}
+        assert set(machines) == {"oms-order", "oms-fulfillment", "oms-return", "oms-change"}
         for made in machines.values():
             assert made.get("StateMachineType", "STANDARD") == "STANDARD"
             assert made["TracingConfiguration"] == {"Enabled": True}

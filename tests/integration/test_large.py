@@ -197,7 +197,7 @@ class TestCapturing:
         order_id = taken(world)
         monkeypatch.setattr(large, "_RESERVE", 0)
         clock = chain([1, 1], repeat(0))  # time for one part
-        assert capture_step(order_id, "test", lambda: next(clock)) == {"next": "capture"}
+        assert capture_step(order_id, "test", lambda: next(clock)) == {"next": "capture", "seconds": 0}
         assert sum(reserved_in_rows(world).values()) == 2 * 50
         assert captured(world, order_id) == "allocate"
         check_books(world, order_id)

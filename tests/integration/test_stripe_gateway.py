@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
 
 import pytest
-from pytest_socket import disable_socket, enable_socket
 
 from oms.payments import ledger
 from oms.payments.gateway import Instruction, Kind, Outcome
 from oms.payments.records import Payment
 from oms.payments.requests import ask, conclude, intend
 from oms.payments.stripe_gateway import StripeGateway
-from tests.support.stripe import KEY, a_card, localstripe
+from oms.storage import secrets
+from oms.storage.clients import client
+from tests.support.stripe import KEY, a_card
+from tests.support.world import World, order_body
 
+TOTAL = 3500
 NOW = "2026-11-24T08:00:00.000Z"
 
 
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[StripeGateway]:
-    enable_socket()
-    with localstripe() as address:
-        yield StripeGateway(KEY, api_base=address)
-    disable_socket(allow_unix_socket=True)
-
-
-@pytest.fixture(autouse=True)
-def _sockets(gateway: StripeGateway) -> None:
-    enable_socket()
+@pytest.fixture
+def gateway(stripe_address: str) -> StripeGateway:
+    return StripeGateway(KEY, api_base=stripe_address)
 
 
 def do(
@@ -43,7 +38,7 @@ def do(
 
 def fresh(request: pytest.FixtureRequest, token: str = "pm_card_visa") -> Payment:
     """A tender of its own for each test: keys are made of its id."""
-    return a_card(token).model_copy(update={"id": f"pay_{request.node.name}_1"})
+    return a_card(token, test=request.node.name)
 
 
 def test_authorize_capture_a_part_refund_it_in_two(gateway: StripeGateway, request: pytest.FixtureRequest) -> None:
@@ -79,12 +74,22 @@ def test_a_declined_card_is_definitive_and_another_attempt_is_another_key(gatewa
     assert said[0].reference.startswith("pi_")
 
 
+def test_a_card_saved_with_a_customer_is_authorized_once_more_without_them(gateway: StripeGateway, request: pytest.FixtureRequest) -> None:
+    customer = gateway._client.v1.customers.create({}).id
+    payment = fresh(request, f"{customer}/pm_card_visa")
+    held = do(gateway, payment, "authorization", 1000, "1")
+    assert (payment.token, payment.source) == (None, f"{customer}/pm_card_visa")
+    again = do(gateway, payment, "authorization", 400, "2")
+    assert (again.state, again.amount, len({held.reference, again.reference})) == ("succeeded", 400, 2)
+    assert fresh(request).source is None, "a card that is saved with nobody is not kept"
+
+
 def test_a_whole_authorization_is_given_back(gateway: StripeGateway, request: pytest.FixtureRequest) -> None:
     payment = fresh(request)
     held = do(gateway, payment, "authorization", 1000, "1")
     assert not gateway.voids_parts
     assert do(gateway, payment, "void", 1000, "1", held.reference).state == "succeeded"
-    assert do(gateway, payment, "capture", 1, "1", held.reference).state == "failed"
+    assert do(gateway, payment, "void", 1000, "1", held.reference).state == "succeeded"
     assert ledger.fold(payment).open_authorization == 0
 
 
@@ -135,3 +140,31 @@ def test_a_key_used_for_something_else_is_looked_up_and_never_asked_again(gatewa
     held = gateway.perform(Instruction("authorization", f"{payment.id}/a/1", 1000, "EUR", NOW), payment)
     other = gateway.perform(Instruction("authorization", f"{payment.id}/a/1", 900, "EUR", NOW), payment)
     assert (other.reference, other.amount) == (held.reference, 1000), "what was done stands"
+
+
+def test_an_order_paid_by_stripe_from_capture_to_invoice(world: World, stripe_address: str) -> None:
+    keys = json.dumps({"api_key": KEY, "api_base": stripe_address})
+    client("secretsmanager").create_secret(Name="oms/gateways/stripe", SecretString=keys)
+    tender = {"method": "card", "gateway": "stripe", "token": "pm_card_visa", "amount": TOTAL}
+    order = world.delivered(order_body(payments=[tender]))
+    assert (order["payment"]["authorized"], order["payment"]["captured"]) == (TOTAL, TOTAL)
+    assert order["payments"][0]["events"][0]["reference"].startswith("pi_")
+    assert "pm_card_visa" not in json.dumps(world.items()), "its token is forgotten"
+
+
+def test_a_card_that_stripe_declines_is_402(world: World, stripe_address: str) -> None:
+    keys = json.dumps({"api_key": KEY, "api_base": stripe_address})
+    client("secretsmanager").create_secret(Name="oms/gateways/stripe", SecretString=keys)
+    tender = {"method": "card", "gateway": "stripe", "token": "pm_card_chargeCustomerFail", "amount": TOTAL}
+    assert world.place(order_body(payments=[tender]), status=402)["status"] == "declined"
+
+
+def test_a_server_that_is_not_there_is_a_503_and_nothing_is_lost(world: World, stripe_address: str) -> None:
+    keys = {"api_key": KEY, "api_base": "http://127.0.0.1:9"}
+    client("secretsmanager").create_secret(Name="oms/gateways/stripe", SecretString=json.dumps(keys))
+    body = order_body(payments=[{"method": "card", "gateway": "stripe", "token": "pm_card_visa", "amount": TOTAL}])
+    answer = world.call("POST", "/v1/orders", body)
+    assert answer.status == 503
+    client("secretsmanager").put_secret_value(SecretId="oms/gateways/stripe", SecretString=json.dumps(keys | {"api_base": stripe_address}))
+    secrets._kept.clear()
+    assert world.place(body)["status"] == "open"

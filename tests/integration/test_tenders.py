@@ -16,7 +16,7 @@ def elsewhere(number: str = "W-1", *, gateway: str = "sandbox", **given: Any) ->
     return order_body(number, payments=[{"method": "card", "gateway": gateway, "amount": 3500, **given}])
 
 
-def by_hand(world: World, **given: Any) -> JSON:
+def by_hand(world: World, **given: Any) -> Any:
     return world.place(order_body(payments=[{"method": "bank_transfer", "amount": 3500, **given}]))
 
 

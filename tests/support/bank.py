@@ -82,6 +82,7 @@ class Bank:
     taken: dict[str, Taken] = field(default_factory=dict)
     known: dict[str, Entry] = field(default_factory=dict)
     history: list[Entry] = field(default_factory=list)
+    strangers: dict[str, tuple[Kind, int]] = field(default_factory=dict)
     outside: Counter[tuple[str, str]] = field(default_factory=Counter)
     notifications: list[PaymentNews] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
@@ -90,6 +91,7 @@ class Bank:
 
     def perform(self, what: Instruction, payment: Payment) -> Outcome:
         """Once per key, for as long as it is remembered."""
+        self.adopt(payment)
         trouble = self._trouble()
         entry = self.known.get(what.key)
         if entry is None or later(entry.what.at, hours=_KEY_HOURS) <= clock.stamp():
@@ -113,17 +115,23 @@ class Bank:
             if entry.outcome.state == "requested" and entry.decides_at <= clock.stamp():
                 self._conclude(entry, self._refuses(entry.what, entry.payment_id, entry.outcome.reference.partition(".")[2]))
 
-    def given(
-        self, payment_id: str, amount: int, reference: str, *, kind: Kind, of: str | None = None, expires_at: str | None = None
-    ) -> None:
-        """What was authorized or captured before we came."""
-        self.outside[payment_id, kind] += amount
+    def given(self, reference: str, amount: int, kind: Kind, *, of: str | None = None, expires_at: str | None = None) -> None:
+        """What was authorized or captured before we came, for a tender that we will know by its reference."""
+        self.strangers[reference] = (kind, amount)
         if kind == "authorization":
-            self.held[reference] = Held(payment_id, amount, expires_at=expires_at)
+            self.held[reference] = Held("", amount, expires_at=expires_at)
         else:
-            self.taken[reference] = Taken(payment_id, amount, of)
+            self.taken[reference] = Taken("", amount, of)
             if of:
                 self.held[of].drawn += amount
+
+    def adopt(self, payment: Payment) -> None:
+        """Learn whose the strangers are."""
+        for reference in [e.reference for e in payment.events if e.reference in self.strangers]:
+            kind, amount = self.strangers.pop(reference or "")
+            self.outside[payment.id, kind] += amount
+            owner: Held | Taken = self.held[reference or ""] if kind == "authorization" else self.taken[reference or ""]
+            owner.payment_id = payment.id
 
     def charge_back(self, reference: str, amount: int) -> None:
         """A cardholder's bank takes back money of one capture."""

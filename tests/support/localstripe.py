@@ -51,14 +51,15 @@ async def _search(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _complete() -> None:
     """Figures that Stripe keeps and localstripe does not."""
-    resources.Store.dump_to_disk = lambda _: None
-    capture, refund = resources.Charge._capture, resources.Refund._api_create.__func__
+    stripe: Any = resources  # functions of its classes are put in place of others
+    stripe.Store.dump_to_disk = lambda _: None
+    capture, refund = stripe.Charge._capture, stripe.Refund._api_create.__func__
 
-    def captured(charge: Any, amount: Any, on_success: Any = None) -> None:
-        capture(charge, amount, on_success)
+    def captured(charge: Any, amount: Any) -> None:
+        capture(charge, amount)
         charge.amount_captured = int(amount or charge.amount)
 
-    def refunded(kind: Any, **data: Any) -> Any:
+    def refunded(kind: Any, /, **data: Any) -> Any:
         intent = resources.PaymentIntent._api_retrieve(data["payment_intent"])
         left = _received(intent) - getattr(intent.latest_charge, "given_back", 0)
         if int(data["amount"]) > left:
@@ -66,9 +67,9 @@ def _complete() -> None:
         intent.latest_charge.given_back = getattr(intent.latest_charge, "given_back", 0) + int(data["amount"])
         return refund(kind, **data)
 
-    resources.Charge._capture = captured
-    resources.Refund._api_create = classmethod(refunded)
-    resources.PaymentIntent.amount_received = property(_received)
+    stripe.Charge._capture = captured
+    stripe.Refund._api_create = classmethod(refunded)
+    stripe.PaymentIntent.amount_received = property(_received)
 
 
 def _received(intent: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 import subprocess
@@ -47,9 +48,10 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("localstripe did not start")
 
 
-def a_card(token: str = "pm_card_visa", amount: int = 1000, source: str | None = None) -> Payment:
-    """A tender by Stripe."""
-    return Payment(id="pay_aaaaaaaaaaaaaaaaaaaa_1", method="card", gateway="stripe", amount=amount, token=token, source=source)
+def a_card(token: str = "pm_card_visa", *, test: str = "", source: str | None = None) -> Payment:
+    """A tender of 10.00 by Stripe; `test` makes its id, and so its keys, its own."""
+    name = hashlib.sha256(test.encode()).hexdigest()[:20]
+    return Payment(id=f"pay_{name}_1", method="card", gateway="stripe", amount=1000, token=token, source=source)
 
 
 @dataclass

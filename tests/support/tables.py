@@ -34,6 +34,7 @@ class Tables:
 
     def __init__(self) -> None:
         self.items: dict[str, dict[tuple[str, str], JSON]] = {}
+        self.writes = 0
         self.on_write: Callable[[str], None] = lambda when: None
 
     def transact_write_items(self, TransactItems: list[JSON], **_: Any) -> JSON:  # noqa: N803 its name in DynamoDB
@@ -88,6 +89,7 @@ class Tables:
             reasons = [{"Code": "None" if fine else "ConditionalCheckFailed"} for fine in allowed]
             answer: Any = {"Error": {"Code": error, "Message": "a condition failed"}, "CancellationReasons": reasons}
             raise ClientError(answer, "write")
+        self.writes += 1
         for kind, body in writes:
             self._do(kind, body)
         self.on_write("after")

@@ -11,6 +11,7 @@ from oms.errors import Conflict, NotFound
 from oms.payments import credit
 from oms.payments.credit import CreditAccount, CreditEntryRequest
 from oms.payments.gateway import Instruction, Kind, Outcome
+from oms.payments.shown import shown
 from tests.support.credit import NOW, CreditBooks, a_credit_tender
 
 
@@ -201,5 +202,5 @@ def test_who_may_spend_it_and_until_when_may_change() -> None:
 
 
 def test_only_the_last_characters_of_a_gift_card_are_shown() -> None:
-    assert credit.shown(a_credit_tender("1234567890")) == "...7890"
-    assert credit.shown(a_credit_tender("ann", method="store_credit")) == "ann"
+    assert shown(a_credit_tender("1234567890")) == "...7890"
+    assert shown(a_credit_tender("ann", method="store_credit")) == "ann"

@@ -28,25 +28,27 @@ from oms.inventory.loads import LoadRequest
 from oms.inventory.repair_requests import RepairRequest
 from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
 from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount
-from oms.machines.executions import fulfillment_execution, order_execution, return_execution, started_by
+from oms.machines.executions import change_execution, fulfillment_execution, order_execution, return_execution, started_by
 from oms.machines.outcomes import outcome
 from oms.orders import capture
 from oms.orders.order import Order
 from oms.orders.placing import HoldRequest, PlaceOrder, content_digest, read_order, read_tender
 from oms.orders.pricing import price
 from oms.orders.records import Entry, FulfillmentOrder, ProcessException, Wait
+from oms.payments.account_settings import AccountSettings
 from oms.payments.credit import CreditAccountRequest, CreditEntryRequest
 from oms.payments.funds import open_amount
 from oms.payments.ledger import fold
-from oms.payments.news import PaymentNews, read_sandbox
+from oms.payments.news import read_sandbox
 from oms.payments.receipts import ReceivedPayment, receive_payment
+from oms.payments.stripe_news import read_stripe
 from oms.payments.tender_request import Tender
 from oms.returns import returns
 from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, RuleGroup
 from oms.routing.simulation_request import SimulationRequest
-from oms.service import exceptions, notes
-from oms.settings import AccountSettings, ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
+from oms.service import changes, exceptions, notes
+from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 from oms.storage import codec
 from oms.storage.environment import environment
 from oms.wire import Wire
@@ -56,7 +58,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ORDER = "ord_agrano3cviw6pldvhyia"
 FILES = sorted(str(path.relative_to(ROOT / "events").with_suffix("")) for path in (ROOT / "events").rglob("*.json"))
 STATES = "arn:aws:states:us-east-1:123456789012"
-MACHINES = {"order": "ord_", "fulfillment": "fo_", "return": "ret_"}
+MACHINES = {"order": "ord_", "fulfillment": "fo_", "return": "ret_", "change": "chg_"}
 
 # Bodies by the model that reads them. Those that some model refuses are in REFUSED, with where and why.
 BODIES: dict[str, type[Wire]] = {
@@ -75,7 +77,7 @@ BODIES: dict[str, type[Wire]] = {
     "fulfillment/reroute": work.RerouteRequest,
     "fulfillment/drain": DrainRequest,
     "returns/reject": returns.ReasonRequest,
-    "exceptions/retry": exceptions.CloseRequest,
+    "exceptions/retry": exceptions.RetryRequest,
     "exceptions/abandon": exceptions.CloseRequest,
     "exceptions/resolve_mark_delivered": exceptions.ResolveRequest,
     "service/hold": HoldRequest,
@@ -176,11 +178,19 @@ WORKED = {
 }
 # News of a payment of which 37.40 have been captured: whether it is news, then captured, refunded, failed, charged back.
 NEWS = {
-    "capture_succeeded": (True, 3740, 0, 0, 0),
+    "capture_succeeded": (False, 3740, 0, 0, 0),  # the answer to our own request has said so
     "capture_requested_late": (False, 3740, 0, 0, 0),
     "chargeback": (True, 3740, 0, 0, 3740),
     "refund_failed": (True, 3740, 0, 1200, 0),
     "of_nobody": (False, 3740, 0, 0, 0),
+}
+STRIPE = {
+    "stripe_authorized": ("authorization", "succeeded", 3740, "pi_3QOms0Example"),
+    "stripe_captured": ("capture", "succeeded", 3740, "ch_3QOms0Example"),
+    "stripe_expired": ("expiry", "succeeded", 3740, "expiry:pi_3QOms0Example"),
+    "stripe_refunded": ("refund", "succeeded", 1200, "re_3QOms0Example"),
+    "stripe_disputed": ("chargeback", "succeeded", 3740, "dp_1QOmsExample"),
+    "stripe_inquired": ("chargeback", "requested", 3740, "dp_2QOmsExample"),
 }
 STEPS = [name for name in FILES if name.startswith("steps/")]
 PARCELS = ["in_transit", "delivered", "in_transit_late", "return_to_sender"]
@@ -248,7 +258,7 @@ def do(world: World, order: Order, fo: FulfillmentOrder, name: str) -> None:
 
 def test_every_file_is_used() -> None:
     used = {*BODIES, *REFUSED, *OTHERS, *STEPS, *(f"machines/{name}" for name in MACHINES)}
-    used |= {f"carriers/{name}" for name in PARCELS} | {f"payments/{name}" for name in NEWS}
+    used |= {f"carriers/{name}" for name in PARCELS} | {f"payments/{name}" for name in (*NEWS, *STRIPE)}
     assert used == set(FILES)
     played = {f"orders/{name}" for name in PLACED} | {f"fulfillment/{name}" for name in WORKED}
     assert played | {"fulfillment/ship_too_much", "fulfillment/drain"} == {
@@ -333,14 +343,21 @@ def test_a_parcel_that_comes_back_calls_somebody(parcelled: Order) -> None:
 
 def test_types_that_we_do_not_know_are_ignored() -> None:
     assert read_standard(event("carriers/unknown_type")) is None
-    assert read_sandbox(event("payments/unknown_type")) is None
+    assert read_sandbox(event("payments/unknown_type")) == []
+    assert read_stripe(event("payments/unknown_type")) == []
+
+
+@pytest.mark.parametrize("name", STRIPE)
+def test_stripes_news(name: str) -> None:
+    (news,) = read_stripe(event(f"payments/{name}"))
+    assert (news.kind, news.state, news.amount, news.reference) == STRIPE[name]
+    assert (news.currency, news.of) == ("EUR", "pi_3QOms0Example")
 
 
 @pytest.mark.parametrize("name", NEWS)
 def test_a_gateways_news(name: str, parcelled: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(payment_flow, "update", lambda order_id, command, cause: command(parcelled))
-    news = read_sandbox(event(f"payments/{name}"))
-    assert isinstance(news, PaymentNews)
+    (news,) = read_sandbox(event(f"payments/{name}"))
     changed = [payment_flow.note(news, "sandbox", "msg_1") for _ in range(2)]
     (payment,) = parcelled.payments.values()
     sums = fold(payment)
@@ -375,14 +392,16 @@ def test_a_failed_step_becomes_an_exception_without_its_stack_trace(parcelled: O
     problem = _raised(parcelled, event("steps/raise_exception"), monkeypatch)
     invoice = "inv_agrano3cviw6pldvhyia_1"
     assert problem.cause == f"PaymentDeclined: the capture of 3740 for {invoice} was declined: card_declined"
-    assert (problem.kind, problem.step, problem.actions) == ("payment", "Capture payment", ["retry", "abandon"])
+    assert (problem.kind, problem.step, problem.actions) == ("payment", "Capture payment", ["retry", "resolve:release_anyway", "abandon"])
 
 
 @pytest.mark.parametrize(("name", "next_"), [("retry", "capture_payment"), ("abandon", "abandoned")])
 def test_an_exceptions_way_on(name: str, next_: str, parcelled: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = _raised(parcelled, event("steps/raise_exception"), monkeypatch)
-    request = exceptions.CloseRequest.model_validate(event(f"exceptions/{name}"))
-    {"retry": exceptions.retry, "abandon": exceptions.abandon}[name](parcelled, problem, request.note)
+    if name == "retry":
+        exceptions.retry(parcelled, problem, exceptions.RetryRequest.model_validate(event("exceptions/retry")))
+    else:
+        exceptions.abandon(parcelled, problem, exceptions.CloseRequest.model_validate(event("exceptions/abandon")).note)
     resumed = outcome(parcelled, Wait(id=problem.id, state="Raise exception: Capture payment", token="t", entered=NOW))
     assert resumed is not None
     assert resumed.output == {"next": next_}
@@ -405,6 +424,7 @@ def test_the_input_of_an_execution(machine: str, world: World, monkeypatch: pyte
         "order": lambda: order_execution(order),
         "fulfillment": lambda: fulfillment_execution(order, next(iter(order.fulfillment_orders))),
         "return": lambda: return_execution(order, ret.id),
+        "change": lambda: change_execution(order, changes.open_change(order, "cancellation", worth=1200).id),
     }[machine]()
     started: dict[str, Any] = {}
     monkeypatch.setattr(relay, "client", lambda service: SimpleNamespace(start_execution=started.update))

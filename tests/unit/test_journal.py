@@ -76,6 +76,11 @@ def test_a_gift_card_sold_is_owed_and_not_earned() -> None:
     assert "refunds" not in world.accounts
 
 
+def test_a_discount_on_a_gift_card_is_lost_and_its_worth_is_owed_all_the_same() -> None:
+    world, _ = lives(a_line("1", "A", 2, 1000, own=-200, product={"gift_card": True}))
+    assert world.entries[-1] == {"customer_deposits": 1800, "store_credit_liability": -2000, "revenue": 200}
+
+
 def test_what_is_sold_on_terms_is_a_receivable_until_it_is_paid() -> None:
     world = BooksWorld()
     order, fo = world.allocated(an_order(two_taxes(), tax_mode="net"))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, Strict, StringConstraints, field_validator, model_validator
 
 from oms.stored import Stored
-from oms.wire import Amount, Count, Currency, Key, Metadata, Name, Quantity, Text, Wire
+from oms.wire import Count, Key, Metadata, Name, Quantity, Text, Wire
 
 
 class Capacity(Wire):
@@ -100,18 +100,6 @@ class ReasonSettings(Wire):
     effect: Literal["none", "zero", "recount"] = "none"
 
 
-class AccountSettings(Wire):
-    """`PUT /v1/accounts/{id}`. `credit_limit` (none: no limit) is in minor units of `currency`; orders in another currency then have no
-    credit. Without a currency the limit counts for the orders of each currency by themselves.
-    """
-
-    credit_limit: Amount | None = None
-    currency: Currency | None = None
-    net_days: Annotated[int, Strict(), Field(ge=0, le=365)] | None = None
-    vat_id: Name | None = None
-    ship_complete: bool = False
-
-
 class Location(Stored):
     """A location as the rules use it."""
 
@@ -168,14 +156,18 @@ _MODELS: dict[str, type[Wire]] = {
 _RULES = {"rule-groups": "RuleGroup", "cost-tables": "CostTable", "postal-areas": "PostalArea"}
 KINDS = (*_MODELS, *_RULES)
 """The kinds of settings, by the names that routes and keys have for them."""
-SINGLE: dict[str, type[Wire]] = {"accounts": AccountSettings}
+SINGLE = ("accounts",)
 """Kinds of which there may be very many: they are no part of the picture, whoever needs one reads it."""
 
 
 def model_of(kind: str) -> type[Wire]:
     """The shape of a kind's settings."""
-    if kind in _MODELS or kind in SINGLE:
-        return _MODELS.get(kind) or SINGLE[kind]
+    if kind in _MODELS:
+        return _MODELS[kind]
+    if kind in SINGLE:
+        from oms.payments.account_settings import AccountSettings  # noqa: PLC0415 few orders are of a business customer
+
+        return AccountSettings
     from oms.routing import rules  # noqa: PLC0415 see Settings
 
     model: type[Wire] = getattr(rules, _RULES[kind])

@@ -18,7 +18,7 @@ from oms.flows.capacity import capacity_left
 from oms.flows.expiry import expire_due
 from oms.flows.gateways import GATEWAYS, check_configured
 from oms.flows.idempotency import Request
-from oms.flows.money import patiently
+from oms.flows.patience import patiently
 from oms.inventory.reservations import Reservation
 from oms.orders.capture import (
     LEASE_SECONDS,

@@ -6,7 +6,8 @@ from typing import Any
 
 from oms.clock import later
 from oms.errors import Conflict
-from oms.flows.money import move, patiently
+from oms.flows.money import move
+from oms.flows.patience import patiently
 from oms.flows.secure_payment import renew
 from oms.machines.outcomes import after_shipping, go, uninvoiced
 from oms.money.currencies import show

@@ -11,9 +11,10 @@ from oms.flows.credit import account_view, once
 from oms.orders.order import Order
 from oms.orders.records import Return
 from oms.payments import credit
-from oms.payments.credit import OPENING, THERE, Book, masked
+from oms.payments.credit import OPENING, THERE, Book, CreditAccountRequest
 from oms.payments.gift_cards import SoldCard, cards_of, delivered_cards, returned_cards, sells_cards
 from oms.payments.records import CreditMemo
+from oms.payments.shown import masked
 from oms.storage.credit import read_account
 from oms.storage.inventory import record_note
 from oms.storage.orders import load
@@ -67,7 +68,7 @@ def cards_view(order: Order) -> list[dict[str, Any]]:
 def _open(order: Order, card: SoldCard) -> None:
     if read_account(card.account_id):
         return
-    now = stamp()
+    now, opening = stamp(), CreditAccountRequest(kind="gift_card", currency=card.currency, balance=card.worth)
     fact = {"order_id": order.id, "line_id": card.line_id, "unit": card.unit, "amount": card.worth, "currency": card.currency}
 
     def tell() -> list[Write]:
@@ -75,7 +76,7 @@ def _open(order: Order, card: SoldCard) -> None:
         return [record_note(f"credit_{order.id}", now, f"{card.line_id}/{card.unit}", "stockkeeper", facts)]
 
     try:
-        once(card.account_id, OPENING, lambda book: credit.open_account(book, card.opening(), now, order.id, "stockkeeper"), also=tell)
+        once(card.account_id, OPENING, lambda book: credit.open_account(book, opening, now, order.id, "stockkeeper"), also=tell)
     except Conflict as error:
         if error.kind != THERE:  # opened, or closed, at this very moment
             raise

@@ -6,14 +6,13 @@ Killed at any point and run again, a step finds the instructions by their docume
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from oms.clock import parse
 from oms.errors import Conflict
 from oms.flows.gateways import GATEWAYS
 from oms.orders.order import Order
 from oms.payments.funds import Part
-from oms.payments.gateway import GatewayDown, PaymentDeclined, StillPending, gateway_for
+from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
 from oms.payments.ledger import find
 from oms.payments.requests import ask
 from oms.payments.transfers import Answer, Move, Transfer, add_moves, record, under_way
@@ -82,11 +81,3 @@ def _pause(order: Order, answers: Sequence[Answer]) -> int:
     asked = [found.at for each in answers if (found := find(order.payments[each.move.payment_id], each.move.what.key))]
     age = (parse(order.now) - parse(min(asked, default=order.now))).total_seconds()
     return int(min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, age / 2)))
-
-
-def patiently(state: str, step: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """A step's outcome; while a gateway thinks, or cannot be reached for some time, to wait and come back to that state."""
-    try:
-        return {"seconds": 0, **step()}
-    except (StillPending, GatewayDown) as error:
-        return {"next": f"later_{state}", "seconds": error.seconds}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from oms.flows.gift_cards import close_cards
-from oms.flows.money import move, patiently
+from oms.flows.money import move
+from oms.flows.patience import patiently
 from oms.machines.outcomes import after_goods, go
 from oms.orders.order import Order
 from oms.payments.funds import Part, ensure_refunds
@@ -32,6 +32,8 @@ def _settle_return(order_id: str, return_id: str, cause: Cause) -> dict[str, Any
             returns.settle(fresh, returns.find(fresh, return_id), final)
 
         if sells_cards(order):
+            from oms.flows.gift_cards import close_cards  # noqa: PLC0415 few orders sell any, and every cold start would pay for it
+
             close_cards(order, memo)
         order = give_back(order, memo, book, cause)
     return (after_goods(order, returns.find(order, return_id)) or go("wait_for_goods")).output or {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from oms.flows.money import move, patiently
+from oms.flows.money import move
+from oms.flows.patience import patiently
 from oms.machines.outcomes import after_shipping, go
 from oms.money.currencies import show
 from oms.orders.order import Order

@@ -9,7 +9,8 @@ from typing import Any
 
 from oms.flows.capture_payment import collect
 from oms.flows.gateways import GATEWAYS
-from oms.flows.money import move, patiently
+from oms.flows.money import move
+from oms.flows.patience import patiently
 from oms.flows.secure_payment import renew
 from oms.machines.outcomes import go
 from oms.orders.order import Order

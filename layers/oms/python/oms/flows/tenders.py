@@ -7,6 +7,7 @@ from oms.flows.accounts import account_of
 from oms.flows.gateways import GATEWAYS
 from oms.flows.idempotency import Request
 from oms.orders.order import Order
+from oms.payments.accounts import claim_credit
 from oms.payments.cover import due
 from oms.payments.records import TERMS
 from oms.payments.tender_request import Tender
@@ -24,6 +25,8 @@ def pay_due(order_id: str, tender: Tender, asked: Request, *, actor: str) -> tup
     def add(order: Order) -> None:
         account = account_of(order.placed.account_id, order.placed.currency, on_terms=True) if tender.method == TERMS else None
         payment = add_tender(order, tender, due(order), GATEWAYS, account=account, document=order.coming_id("chg"))
+        if account:
+            claim_credit(order, account)
         open_change(order, "payment", payment_id=payment.id)
 
     cause = Cause(actor, "POST /v1/orders/{id}/payments", lambda: asked.record(order_id=order_id, due=True))

@@ -25,10 +25,10 @@ from oms.orders.records import (
     Shipment,
 )
 from oms.orders.totals import totals_of
-from oms.payments.credit import shown
 from oms.payments.funds import open_amount
 from oms.payments.ledger import expires_at, fold, payment_status
 from oms.payments.records import CreditMemo, Invoice, Payment
+from oms.payments.shown import shown
 from oms.service.changes import change_view
 
 MOST_LINES = 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from oms.money.currencies import show
 from oms.orders.holds import place_hold
@@ -11,7 +12,9 @@ from oms.orders.placing import HoldRequest
 from oms.orders.statuses import totals
 from oms.payments.funds import receivable, terms_left
 from oms.payments.records import TERMS
-from oms.settings import AccountSettings
+
+if TYPE_CHECKING:
+    from oms.payments.account_settings import AccountSettings
 
 CREDIT_LIMIT = "credit_limit"
 """The kind of hold of an order that goes beyond its account's limit."""

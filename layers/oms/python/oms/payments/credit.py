@@ -20,14 +20,14 @@ from oms.money.currencies import show
 from oms.orders.records import Record
 from oms.payments.gateway import Instruction, Outcome
 from oms.payments.records import Payment
+from oms.payments.shown import masked
+from oms.payments.tender_request import DEFAULT_PRIORITY
 from oms.wire import Amount, Currency, Moment, Number, SignedAmount, Text, Wire
 
 OPENING = "opening"
 """Key of an account's first entry."""
 THERE = "credit-account-exists"
 """Kind of the conflict with an account that exists already."""
-DEFAULT_PRIORITY = 100
-_SHOWN = 4
 
 
 class CreditAccountRequest(Wire):
@@ -105,16 +105,6 @@ class Book:
     account: CreditAccount | None
     hold: CreditEntry | None = None
     entry: CreditEntry | None = None
-
-
-def masked(account_id: str) -> str:
-    """A gift card's number as it may be shown: who knows the whole of it can spend it."""
-    return "..." + account_id[-_SHOWN:]
-
-
-def shown(payment: Payment) -> str | None:
-    """A tender's credit account as it may be shown."""
-    return masked(payment.account_id) if payment.account_id and payment.method == "gift_card" else payment.account_id
 
 
 def instruct(book: Book, what: Instruction, payment: Payment) -> None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from oms.money.shares import Share
 from oms.money.units import count, minus
 from oms.orders.order import Order
 from oms.orders.records import Personal
 from oms.payments.funds import open_amount
-from oms.payments.invoices import overdue, row_taxes
+from oms.payments.invoices import overdue, row_taxes, whole_value
 from oms.payments.ledger import newest
 from oms.payments.records import CreditMemo, Invoice
 
@@ -158,8 +157,8 @@ def _goods(order: Order, row: Mapping[str, Any]) -> Fields:
     line, _ = order.line(row["line_id"])
     named = {"line_id": line.id, "sku": line.sku, "name": line.name, "quantity": row["quantity"]}
     amounts = _amounts(row, row_taxes(order, row))
-    share = line.frozen.units(row["units"]) if row.get("units") else Share()
-    if (share.net, share.total) != (row["net_amount"], row["total_amount"]):
+    share = whole_value(order, row)
+    if share is None:
         return {"kind": "adjustment", **named, **amounts}
     parts = {
         "unit_price": line.unit_price,

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from oms.money.units import Units, minus, union
 from oms.orders.order import Order
 from oms.orders.records import PlacedLine
-from oms.payments.credit import CreditAccountRequest
 from oms.payments.records import CreditMemo
 
 
@@ -25,10 +24,6 @@ class SoldCard:
     unit: int
     worth: int
     currency: str
-
-    def opening(self) -> CreditAccountRequest:
-        """Its account as it begins."""
-        return CreditAccountRequest(kind="gift_card", currency=self.currency, balance=self.worth)
 
 
 def is_gift_card(line: PlacedLine) -> bool:

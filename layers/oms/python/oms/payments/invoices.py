@@ -63,6 +63,13 @@ def row_taxes(order: Order, row: Mapping[str, Any], *, delivery: bool = False) -
     return [{**name, "amount": amount} for name, amount in zip(names, amounts, strict=True)]
 
 
+def whole_value(order: Order, row: Mapping[str, Any]) -> Share | None:
+    """The share of a row's units where the row is their whole value; None where it is a part of it, or an addition to it."""
+    line, _ = order.line(row["line_id"])
+    share = line.frozen.units(row.get("units", ()))
+    return share if (share.net, share.total) == (row["net_amount"], row["total_amount"]) else None
+
+
 def overdue(order: Order, invoice: Invoice) -> bool:
     """Whether more of an invoice is open than is not due yet."""
     left = open_amount(order, invoice)

@@ -10,7 +10,8 @@ So that account is the money we hold and have not earned (law 2's unapplied mone
     paid later        customer_deposits         to   receivable
     credit memo       refunds (goodwill), shipping, fees, tax   to   customer_deposits, receivable
 
-A gift card sold is owed, not earned: it goes to store_credit_liability. Amounts are signed minor units: debits positive, credits negative.
+A gift card sold is owed, not earned: what it is worth goes to store_credit_liability, a discount on it stays in revenue. Amounts are
+signed minor units: debits positive, credits negative.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.orders.records import Entry
 from oms.payments.gift_cards import is_gift_card
-from oms.payments.invoices import row_taxes
+from oms.payments.invoices import row_taxes, whole_value
 from oms.payments.positions import documents_of
 from oms.payments.records import CreditMemo, Invoice, Payment
 from oms.stored import Stored
@@ -114,8 +115,12 @@ def _made(order: Order, entry: Entry) -> Iterator[tuple[str, int]]:
 def _rows(order: Order, document: Invoice | CreditMemo, goods: str, sign: int) -> Iterator[tuple[str, int]]:
     for row in document.lines:
         line, _ = order.line(row["line_id"])
-        account = _LIABILITY if is_gift_card(line) else goods
-        yield from _row(account, row, row_taxes(order, row), sign)
+        if is_gift_card(line) and whole_value(order, row):
+            # Owed is what the cards are worth, whatever they were sold for.
+            worth = line.unit_price * row["quantity"]
+            yield _LIABILITY, sign * worth
+            yield goods, -sign * worth
+        yield from _row(goods, row, row_taxes(order, row), sign)
         if "delivery" in row:
             yield from _row("shipping", row["delivery"], row_taxes(order, row, delivery=True), sign)
     for row in document.fees:

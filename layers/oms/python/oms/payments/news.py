@@ -31,10 +31,16 @@ class PaymentNews(Wire):
     reason: Text | None = None
 
 
-class SandboxNews(PaymentNews):
-    """The sandbox always names the tender."""
+class SandboxNews(Wire):
+    """What the sandbox tells: it always names the tender."""
 
     payment_id: Key
+    kind: Literal["authorization", "adjustment", "capture", "refund", "void", "chargeback", "refund_reversal"]
+    state: Literal["requested", "succeeded", "failed"]
+    reference: Name
+    amount: Amount
+    occurred_at: Moment
+    currency: Currency | None = None
 
 
 def read_sandbox(body: Any) -> list[PaymentNews]:
@@ -44,6 +50,7 @@ def read_sandbox(body: Any) -> list[PaymentNews]:
     if body.get("type") != "payment.event":
         return []
     try:
-        return [SandboxNews.model_validate(body.get("data"))]
+        news = SandboxNews.model_validate(body.get("data"))
     except ValidationError as error:
         raise invalid(*faults_of(error)) from None
+    return [PaymentNews(**news.model_dump())]

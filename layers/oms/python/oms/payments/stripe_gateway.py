@@ -102,6 +102,9 @@ class StripeGateway:
         return _captured(what, intent, several)
 
     def _void(self, what: Instruction, payment: Payment, amount: int) -> Outcome:
+        granted = next((each for each in ledger.authorizations(payment) if each.reference == what.of), None)
+        if granted and not granted.open <= what.amount <= granted.amount:
+            return _failed(what, "void_of_a_part_not_supported")  # Stripe would give back the whole
         try:
             intent = self._do(self._client.v1.payment_intents.cancel, what, what.of)
         except self._sdk.InvalidRequestError as error:

@@ -17,6 +17,8 @@ CREDIT_METHODS = ("gift_card", "store_credit")
 MANUAL = "manual"
 """The gateway of methods known only by name: people say what happened."""
 CREDIT = "credit"
+DEFAULT_PRIORITY = 100
+"""Of a store credit that has none of its own."""
 _OWN = {**dict.fromkeys(CREDIT_METHODS, CREDIT), TERMS: TERMS}
 
 AccountId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\s#/]+$")]

@@ -8,11 +8,10 @@ from oms.errors import Conflict, Fault, invalid
 from oms.orders.order import Order
 from oms.payments import ledger
 from oms.payments.accounts import Account
-from oms.payments.credit import DEFAULT_PRIORITY
 from oms.payments.gateway import Gateways, Instruction
 from oms.payments.records import TERMS, Payment, PaymentEvent
 from oms.payments.requests import intend
-from oms.payments.tender_request import CREDIT_METHODS, MANUAL, Tender, gateway_name
+from oms.payments.tender_request import CREDIT_METHODS, DEFAULT_PRIORITY, MANUAL, Tender, gateway_name
 
 ELSEWHERE = "made elsewhere"
 

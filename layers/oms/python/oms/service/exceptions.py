@@ -71,8 +71,8 @@ class TenderPart(Wire):
 
 
 class RetryRequest(CloseRequest):
-    """`POST /v1/exceptions/{id}/retry`. `payments`: in which order tenders pay, or are paid back, from now on; the others come after them as
-    they were declared."""
+    """`POST /v1/exceptions/{id}/retry`. `payments`: in which order tenders pay, or are paid back, from now on; the others come after
+    them as they were declared."""
 
     payments: list[TenderPart] | None = Field(None, max_length=20)
 
@@ -110,7 +110,7 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
 
 
 def retry(order: Order, problem: ProcessException, request: RetryRequest) -> None:
-    """Run the failed step again. A parcel that was on its way back is on its way out again. Invalid for tenders that are not the order's."""
+    """Run the failed step again. A parcel that was on its way back is on its way out again. Invalid for tenders of another order."""
     parts = request.payments or []
     faults = [
         Fault("the order has no such tender", f"/payments/{i}/payment_id")

@@ -1,0 +1,179 @@
+"""The laws of money, written a second time and another way: from single units and from the bank's own book (design section 7)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from oms.money.shares import Share
+from oms.money.units import lowest
+from oms.orders import quantities
+from oms.orders.order import Order
+from oms.orders.records import Entry
+from oms.orders.statuses import buckets, open_authorization
+from oms.payments import ledger
+from oms.payments.funds import open_amount, receivable, unapplied
+from oms.payments.journal import journal_lines
+from oms.payments.records import Payment, PaymentEvent
+from tests.support.bank import Bank
+
+BANK_KINDS = ("authorization", "capture", "refund", "void", "chargeback", "refund_reversal")
+
+
+def check(order: Order, entries: Sequence[Entry], bank: Bank) -> None:
+    """What holds after every move."""
+    for state in order.summary.lines.values():
+        assert quantities.broken_laws(state) == []
+    facts_are_numbered(order, entries)
+    documents_are_worth_their_units(order)
+    money_is_accounted_for(order)
+    ceilings_hold(order)
+    bank_moved_nothing_twice(order, bank)
+
+
+def facts_are_numbered(order: Order, entries: Sequence[Entry]) -> None:
+    """Law 4: one event per stored fact, numbers without gaps."""
+    coming = 1
+    for entry in entries:
+        assert entry.sequence == coming
+        coming += len(entry.facts)
+    assert order.summary.sequence == coming - 1
+    assert order.summary.version == len(entries)
+    facts = [(fact.type, fact.data) for entry in entries for fact in entry.facts]
+    for type_, name, records in (
+        ("invoice.created", "invoice_id", order.invoices),
+        ("credit_memo.created", "credit_memo_id", order.credit_memos),
+        ("change.requested", "change_id", order.changes),
+        ("exception.opened", "exception_id", order.exceptions),
+    ):
+        assert sorted(data[name] for kind, data in facts if kind == type_) == sorted(records)
+
+
+def documents_are_worth_their_units(order: Order) -> None:
+    """Law 2, second part: invoiced - credited = the frozen shares of what was shipped and kept, with delivery shares and fees."""
+    invoiced = sum(invoice.total_amount for invoice in order.invoices.values())
+    credited = sum(memo.total_amount for memo in order.credit_memos.values())
+    shares = [Share()]
+    for parcel in order.shipments.values():
+        if parcel.invoice_id:
+            shares += [_worth(order, line_id, units, delivery=True) for line_id, units in parcel.lines.items()]
+            if parcel.id.endswith("_1"):
+                shares += [fee.frozen.all_units() for fee in order.placed.fees]
+    for ret in order.returns.values():
+        shares += [-_worth(order, row.line_id, lowest(row.units, row.settled), delivery=ret.reduce_shipping) for row in ret.lines]
+    assert invoiced - credited == sum(share.total for share in shares)
+    for invoice in order.invoices.values():
+        assert open_amount(order, invoice) >= 0, f"{invoice.id} is overpaid"
+
+
+def _worth(order: Order, line_id: str, units: list[list[int]], *, delivery: bool) -> Share:
+    line, _ = order.line(line_id)
+    share = line.frozen.units(units)
+    return share + line.delivery.units(units) if delivery and line.delivery else share
+
+
+def money_is_accounted_for(order: Order) -> None:
+    """Law 2: captured - refunded - charged back - unapplied = invoiced - credited - receivable.
+
+    What was moved for a document that is not on record yet (its step has not come to its end) is set beside it. Money that was charged
+    back after an invoice had used it is missing: by so much the documents say more than there is.
+    """
+    sums = buckets(order)
+    there = sums.captured - sums.refunded - sums.charged_back - sum(unapplied(order, payment) for payment in order.payments.values())
+    documents = sum(each.total_amount for each in order.invoices.values()) - sum(each.total_amount for each in order.credit_memos.values())
+    flight = missing = pending = 0
+    for payment in order.payments.values():
+        sums, used, back = ledger.fold(payment), _applied(order, payment), 0
+        for event in ledger.newest(payment.events):
+            document = event.document or ""
+            if event.kind == "capture" and event.state == "succeeded" and document.startswith("inv_"):
+                used += event.amount
+                flight += 0 if document in order.invoices else event.amount
+            if event.kind == "refund" and event.state == "succeeded" and document.startswith("cm_"):
+                flight -= 0 if document in order.credit_memos else event.amount
+            if event.kind == "refund" and event.state != "failed" and not document.startswith("cm_"):
+                back += event.amount
+                pending += event.amount if event.state == "requested" else 0
+            if event.kind == "refund_reversal" and event.state == "succeeded":
+                back -= event.amount
+        missing += max(0, used + back - sums.captured + sums.charged_back)
+    assert there - flight - pending + missing == documents - receivable(order)
+    assert not missing or buckets(order).charged_back, "only a chargeback takes money that was used"
+
+
+def _applied(order: Order, payment: Payment) -> int:
+    return sum(row["amount"] for invoice in order.invoices.values() for row in invoice.applied if row["payment_id"] == payment.id)
+
+
+def ceilings_hold(order: Order) -> None:
+    """What we asked for stays within what was authorized, and within what was captured; facts from outside may go beyond."""
+    for payment in order.payments.values():
+        sums = ledger.fold(payment)
+        if not sums.charged_back:
+            assert sums.refunded + sums.pending_refund <= sums.captured, payment.id
+        if payment.gateway in ("sandbox", "credit"):
+            for each in ledger.authorizations(payment):
+                assert each.captured + each.voided + each.pending <= each.amount, each
+
+
+def bank_moved_nothing_twice(order: Order, bank: Bank) -> None:
+    """Each key was taken up once; for each document no more moved than it is worth; the ledger claims nothing that did not happen."""
+    keys = [entry.what.key for entry in bank.history]
+    assert len(keys) == len(set(keys)), "a key was used after the bank had forgotten it"
+    moved: Counter[tuple[str, str]] = Counter()
+    for entry in bank.history:
+        if entry.outcome.state == "succeeded":
+            _, kind, document, *_ = entry.what.key.split("/")
+            moved[kind, document] += entry.what.amount
+    for (kind, document), amount in moved.items():
+        if kind == "capture" and document in order.invoices:
+            assert amount <= order.invoices[document].total_amount
+        if kind == "refund" and document in order.credit_memos:
+            assert amount <= order.credit_memos[document].total_amount
+        if kind == "refund" and document in order.changes:
+            assert amount <= order.changes[document].worth
+    for payment, kind, mine in _of_bank(order):
+        assert mine <= bank.total(payment.id, kind), f"{payment.id} says more was done ({kind}) than was"
+
+
+def check_books(order: Order, entries: Sequence[Entry], bank: Bank) -> None:
+    """When all has been told: the ledger is the bank's book, and so is the journal."""
+    accounts: Counter[str] = Counter()
+    for entry in entries:
+        lines = journal_lines(order, entry)
+        assert sum(line.amount for line in lines) == 0
+        for line in lines:
+            accounts[line.account] += line.amount
+    for payment, kind, mine in _of_bank(order):
+        assert mine == bank.total(payment.id, kind), f"{payment.id} {kind}"
+    cash = sum(
+        sums.captured - sums.refunded - sums.charged_back
+        for payment in order.payments.values()
+        if payment.gateway == "sandbox"
+        for sums in [ledger.fold(payment)]
+    )
+    assert accounts["cash:sandbox"] == cash
+    assert accounts["receivable"] == receivable(order)
+
+
+def check_end(order: Order, bank: Bank) -> None:
+    """Law 5, and that every order comes to an end unless its money was taken away from outside."""
+    disturbed = any(kind in ("chargeback", "refund_reversal") for (_, kind), amount in bank.outside.items() if amount)
+    ended = order.summary.status in ("completed", "cancelled", "declined")
+    assert ended or disturbed, (order.summary.status, [each.cause for each in order.exceptions.values() if each.status == "open"])
+    if ended:
+        assert order.held() == {}
+        assert not any(event.state == "requested" for payment in order.payments.values() for event in ledger.newest(payment.events))
+        assert open_authorization(order) == 0
+        assert not any(problem.status == "open" for problem in order.exceptions.values())
+
+
+def _of_bank(order: Order) -> list[tuple[Payment, str, int]]:
+    """What the ledger says was done by the bank, without what people did by hand."""
+    cards = [payment for payment in order.payments.values() if payment.gateway == "sandbox"]
+    return [(payment, kind, sum(e.amount for e in _done(payment, kind))) for payment in cards for kind in BANK_KINDS]
+
+
+def _done(payment: Payment, kind: str) -> list[PaymentEvent]:
+    newest = ledger.newest(payment.events)
+    return [e for e in newest if e.kind == kind and e.state == "succeeded" and not (e.reference or "").startswith("by-hand:")]
