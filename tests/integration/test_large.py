@@ -388,3 +388,24 @@ def test_paid_by_two_cards_the_second_declined_the_first_is_given_back(world: Wo
     assert captured(world, order_id) == "declined"
     assert world.gateway.moved("authorize") == world.gateway.moved("void") != []
     check_books(world, order_id)
+
+
+@pytest.mark.slow
+def test_hundreds_of_lines_shipped_and_paid(world: World) -> None:
+    """Moto's machines take minutes over so many parcels, so each step is called by hand."""
+    names = skus_of(300)
+    put_on_shelves(names[:200], "berlin")
+    put_on_shelves(names[190:], "lyon")
+    order_id = taken(world, a_large_order(300))
+    assert captured(world, order_id) == "allocate"
+    assert allocated(world, order_id) == "allocated"
+    check_books(world, order_id)
+    for fo in load(order_id).fulfillment_orders.values():
+        world.ship(fo.id, {line_id: row.quantity for line_id, row in fo.lines.items()}, f"T-{fo.id}")
+        world.step("capture_payment", "Capture payment", order_id, fulfillment_order_id=fo.id)
+        world.carrier(f"T-{fo.id}", "delivered")
+    end = world.order(order_id)
+    total = end["totals"]["grand_total"]
+    assert (end["status"], end["payment"]["invoiced"], end["payment"]["captured"]) == ("completed", total, total)
+    assert reserved_in_rows(world) == {}
+    check_books(world, order_id)
