@@ -14,6 +14,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any] | None:
     """A Step Functions task of the order machine."""
     order_id = event["input"]["order_id"]
     if event["step"] == "Allocate":
-        return allocate_step(order_id, event["execution"], event["entered"])
+        return allocate_step(order_id, event["execution"], event["entered"], lambda: context.get_remaining_time_in_millis() / 1000)
     wait_for(order_id, order_id, event)
     return None

@@ -51,5 +51,5 @@ def _answer(placed: Placed) -> Response[str]:
 def handler(event: dict[str, Any], context: Any) -> Any:
     """HTTP event or Step Functions task."""
     if event.get("step") == "Capture":
-        return capture_step(event["input"]["order_id"], event["execution"])
+        return capture_step(event["input"]["order_id"], event["execution"], lambda: context.get_remaining_time_in_millis() / 1000)
     return app.resolve(event, context)

@@ -17,7 +17,7 @@ from oms.ids import order_of
 from oms.orders.capture import number_key
 from oms.orders.order import Order
 from oms.orders.records import Personal
-from oms.orders.view import exception_view, line_views, order_view, return_view
+from oms.orders.view import exception_view, line_views, order_view, parts_view, return_view
 from oms.payments import breaker
 from oms.returns.returns import find as find_return
 from oms.service.exceptions import find as find_exception
@@ -66,9 +66,41 @@ def get_lines(order_id: str) -> Response[str]:
     """The order's lines, page by page."""
     order, limit = load(order_id), page_size(app, most=200, default=200)
     begin = after_number(app)
-    page = line_views(order)[begin : begin + limit]
+    page = line_views(order, begin, limit)
     more = cursor_of({"at": str(begin + limit)}) if begin + limit < len(order.placed.lines) else None
     return reply(200, {"data": page, "next_cursor": more}, version=order.summary.version)
+
+
+def _records(order_id: str, kind: str) -> Response[str]:
+    """An order's records of a kind, as many at a time as have 200 lines together."""
+    order = load(order_id, personal=kind == "fulfillment-orders")
+    page, next_ = parts_view(order, kind, after_number(app))
+    content = {"data": page, "next_cursor": None if next_ is None else cursor_of({"at": str(next_)})}
+    return reply(200, content, version=order.summary.version)
+
+
+@app.get("/v1/orders/<order_id>/fulfillment-orders")
+def get_order_fulfillment_orders(order_id: str) -> Response[str]:
+    """The order's fulfillment orders, page by page, oldest first."""
+    return _records(order_id, "fulfillment-orders")
+
+
+@app.get("/v1/orders/<order_id>/shipments")
+def get_order_shipments(order_id: str) -> Response[str]:
+    """The order's shipments, page by page, oldest first."""
+    return _records(order_id, "shipments")
+
+
+@app.get("/v1/orders/<order_id>/invoices")
+def get_order_invoices(order_id: str) -> Response[str]:
+    """The order's invoices, page by page, oldest first."""
+    return _records(order_id, "invoices")
+
+
+@app.get("/v1/orders/<order_id>/credit-memos")
+def get_order_credit_memos(order_id: str) -> Response[str]:
+    """The order's credit memos, page by page, oldest first."""
+    return _records(order_id, "credit-memos")
 
 
 @app.get("/v1/orders/<order_id>/timeline")

@@ -13,7 +13,7 @@ from oms.api.observe import observed
 from oms.errors import Forbidden, NotFound
 from oms.flows.outages import decide as decide_outage
 from oms.flows.shortages import decide
-from oms.fulfillment.work import follow_holds
+from oms.fulfillment.work import follow_holds, to_follow
 from oms.ids import order_of
 from oms.orders import holds
 from oms.orders.order import Order
@@ -24,6 +24,7 @@ from oms.payments import breaker
 from oms.payments.gift_cards import sells_cards
 from oms.returns import returns
 from oms.service import exceptions, notes, shortages
+from oms.storage.orders import Cause, load, update
 from oms.storage.settings import settings
 
 app = create_api()
@@ -38,8 +39,12 @@ def post_hold(order_id: str) -> Response[str]:
         order.must_be_live()
         holds.place_hold(order, request)
         follow_holds(order)
+        unfollowed.append(bool(to_follow(order)))
 
-    return command(app, order_id, hold, _order, status=201)
+    unfollowed: list[bool] = []
+    answer = command(app, order_id, hold, _order, status=201)
+    _follow_rest(order_id, unfollowed)
+    return answer
 
 
 @app.delete("/v1/orders/<order_id>/holds/<hold_id>")
@@ -49,8 +54,19 @@ def delete_hold(order_id: str, hold_id: str) -> Response[str]:
     def release(order: Order) -> None:
         holds.release_hold(order, hold_id)
         follow_holds(order)
+        unfollowed.append(bool(to_follow(order)))
 
-    return command(app, order_id, release, _order)
+    unfollowed: list[bool] = []
+    answer = command(app, order_id, release, _order)
+    _follow_rest(order_id, unfollowed)
+    return answer
+
+
+def _follow_rest(order_id: str, unfollowed: list[bool]) -> None:
+    """The work of a large order follows its holds in several commits; if this dies, `reconcile` does the rest."""
+    order = load(order_id) if any(unfollowed) else None
+    while order and to_follow(order):
+        order = update(order_id, follow_holds, Cause(f"client:{client_of(app)}", "holds"))
 
 
 @app.post("/v1/orders/<order_id>/notes")

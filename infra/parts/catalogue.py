@@ -149,7 +149,7 @@ BACKGROUND = {
     "bookkeeper": Needs("Number documents and write the journal, one channel after the other", orders=RECORD, settings=READ, timeout=60),
     "reconcile": Needs(
         "Find and repair what was left undone",
-        orders=RECORD,
+        orders=f"{RECORD} DeleteItem",
         lists=True,
         places=True,
         inventory=STOCK,

@@ -164,7 +164,7 @@ class TestGrants:
         assert [name for name in functions() if writing & rights(name, "oms-settings")] == ["settings_api"]
 
     def test_only_capture_deletes_from_orders(self) -> None:
-        assert [name for name in functions() if "dynamodb:DeleteItem" in rights(name, "oms-orders.Arn")] == ["capture"]
+        assert [name for name in functions() if "dynamodb:DeleteItem" in rights(name, "oms-orders.Arn")] == ["capture", "reconcile"]
 
     @pytest.mark.parametrize(
         ("name", "actions", "keys"),

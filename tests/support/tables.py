@@ -19,7 +19,10 @@ _OPERATORS = {"=": operator.eq, "<": operator.lt, "<=": operator.le, ">": operat
 _PARTS = [
     (re.compile(r"attribute_not_exists\((\w+)\)"), r"('\1' not in item)"),
     (re.compile(r"begins_with\((\w+), (:\w+)\)"), r"begins(item, values, '\1', '\2')"),
-    (re.compile(r"(\w+) BETWEEN (:\w+) AND (:\w+)"), r"(compare(item, values, '\1', '>=', '\2') and compare(item, values, '\1', '<=', '\3'))"),
+    (
+        re.compile(r"(\w+) BETWEEN (:\w+) AND (:\w+)"),
+        r"(compare(item, values, '\1', '>=', '\2') and compare(item, values, '\1', '<=', '\3'))",
+    ),
     (re.compile(r"(?<!')\b(\w+) (=|<=|>=|<|>) (:\w+)"), r"compare(item, values, '\1', '\2', '\3')"),
     (re.compile(r"\bAND\b"), "and"),
     (re.compile(r"\bOR\b"), "or"),
@@ -98,7 +101,9 @@ class Tables:
         elif kind == "Delete":
             table.pop(key, None)
         else:
-            table[key] = _updated({**body["Key"], **table.get(key, {})}, body["UpdateExpression"], body.get("ExpressionAttributeValues", {}))
+            table[key] = _updated(
+                {**body["Key"], **table.get(key, {})}, body["UpdateExpression"], body.get("ExpressionAttributeValues", {})
+            )
 
     def _table(self, name: str) -> dict[tuple[str, str], JSON]:
         return self.items.setdefault(name, {})

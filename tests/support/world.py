@@ -35,6 +35,7 @@ from oms.storage import settings as stored_settings
 from oms.storage.clients import client
 from oms.storage.environment import environment
 from oms.storage.settings import put_setting
+from tests.support.answers import serialize_attributes_as_they_are
 from tests.support.orders import a_line, an_order
 from tests.support.transactions import keep_only_what_is_touched
 
@@ -412,6 +413,7 @@ def a_world(monkeypatch: pytest.MonkeyPatch, definitions: dict[str, JSON] | None
         for each in forget:
             each()
         keep_only_what_is_touched(monkeypatch)
+        serialize_attributes_as_they_are(monkeypatch)
         wire = Wire()
         world = World(wire, CountingGateway(GATEWAYS["sandbox"]))
         wire.patch(monkeypatch)

@@ -76,7 +76,9 @@ def test_a_closed_exception_stays_closed() -> None:
 
 def test_retrying_a_returned_parcel_sends_it_out_again() -> None:
     order, fo_id = shipped_back()
-    exceptions.retry(order, exceptions.open_exception(order, fo_id, "Deliver", "ReturnedToSender", "", "arn", NOW), exceptions.RetryRequest())
+    exceptions.retry(
+        order, exceptions.open_exception(order, fo_id, "Deliver", "ReturnedToSender", "", "arn", NOW), exceptions.RetryRequest()
+    )
     assert [parcel.status for parcel in order.shipments.values()] == ["in_transit"]
 
 

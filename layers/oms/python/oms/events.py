@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from oms.ids import part_id
 from oms.orders.order import Order
 from oms.orders.records import Entry
+
+MOST_BYTES = 100_000
+"""What an event on the bus may be; the timeline has it whole."""
+
+
+def slim(event: dict[str, Any]) -> dict[str, Any]:
+    """An event as the bus takes it: one that is too large keeps its ids and figures, and of its lists how long they are."""
+    if len(json.dumps(event["data"])) <= MOST_BYTES:
+        return event
+    counts = {name: len(value) for name, value in event["data"].items() if isinstance(value, list | dict)}
+    return {**event, "data": {**{name: value for name, value in event["data"].items() if name not in counts}, "cut": counts}}
 
 
 def events_of(order: Order, entry: Entry) -> list[dict[str, Any]]:

@@ -110,6 +110,10 @@ def _go_over(worker: Worker) -> None:
         again = finish(worker.lease)
 
 
+_ENDED_AT_ONCE = 20
+"""Lines that leave the queue in one commit: a place in the queue each, debts on some rows, and news for who waits behind."""
+
+
 def end_waits(order: Order) -> int:
     """Take what has waited for as long as its channel allows out of the queue. Returns how many units that were.
 
@@ -117,14 +121,15 @@ def end_waits(order: Order) -> int:
     """
     if not order.queued() or not backorders.wait_is_over(order, settings()):
         return 0
-    ended = 0
+    ended = sum(order.queued().values())
 
     def end(fresh: Order) -> None:
-        nonlocal ended
         days = settings().channel(fresh.placed.channel).backorder_days
-        ended = sum(backorders.end_wait(fresh, line_id, f"no stock within {days} days") for line_id in fresh.queued())
+        for line_id in list(fresh.queued())[:_ENDED_AT_ONCE]:
+            backorders.end_wait(fresh, line_id, f"no stock within {days} days")
 
-    update(order.id, end, Cause("reconcile", "waited long enough"))
+    while order.queued():
+        order = update(order.id, end, Cause("reconcile", "waited long enough"))
     return ended
 
 

@@ -20,7 +20,18 @@ from oms.flows.gateways import GATEWAYS, check_configured
 from oms.flows.idempotency import Request
 from oms.flows.patience import patiently
 from oms.inventory.reservations import Reservation
-from oms.orders.capture import authorize, conclude_capture, number_key, reserve_skus, retry_declined, take, take_lease
+from oms.orders.capture import (
+    LEASE_SECONDS,
+    MOST_LINES,
+    MOST_SKUS,
+    authorize,
+    conclude_capture,
+    number_key,
+    reserve_skus,
+    retry_declined,
+    take,
+    take_lease,
+)
 from oms.orders.order import Order
 from oms.orders.placing import PlaceOrder, content_digest
 from oms.payments.accounts import Account
@@ -55,14 +66,16 @@ def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) ->
     wanted: dict[str, int] = {}
     for line in request.lines:
         wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
+    if len(wanted) > MOST_SKUS or len(request.lines) > MOST_LINES:
+        return _place_large(request, asked, actor)
     skus, swept, stale = set(wanted), False, False
     for attempt in range(_ATTEMPTS):
         last = attempt == _ATTEMPTS - 1
         try:
             # What is read first may be old, and of a hot item it is a part: good enough to sell from, not to refuse or to let wait.
             stock = stock_of(skus) if swept or last else stock_to_sell(wanted, consistent=stale)
-            brought = _brought(request)
-            check_configured([gateway_name(tender) for tender in request.payments])
+            brought = brought_by(request)
+            account, priorities = who_pays(request)
             now, picture = stamp(), settings()
             room = capacity_left(picture, stock, now)
             order = take(
@@ -75,19 +88,21 @@ def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) ->
                 later_on=later_on,
                 reservation=brought,
                 left=room,
-                account=_account(request.customer.account_id, request.currency, request.payments),
-                priorities=_priorities(request.payments),
+                account=account,
+                priorities=priorities,
             )
             if order.queued() and not (swept or last):
                 expire_due(skus)
                 swept = True
                 continue
-            cause = Cause(actor, "POST /v1/orders", _key(asked, order.id))
+            cause = Cause(actor, "POST /v1/orders", key_of(asked, order.id))
             commit(order, cause, beside(brought, cause) if brought else ())
         except (Taken, Conflict, Invalid) as error:
-            known = _known(request, asked)
+            known = known_order(request, asked)
             if known:
-                return _repeat(known, actor, owner)
+                return repeated(known, actor, owner)
+            if error.kind == "too-large":
+                return _place_large(request, asked, actor)
             short = error.kind == "out-of-stock" and not swept
             if last or not (isinstance(error, Taken) or short):
                 raise
@@ -101,7 +116,7 @@ def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) ->
             stale = isinstance(error, StockShort)
             time.sleep(random.uniform(0, 0.02 * 2**attempt))
             continue
-        return Placed(order, 202) if later_on else _finish(order, actor)
+        return Placed(order, 202) if later_on else finish(order, actor)
     raise AssertionError("unreachable")
 
 
@@ -109,7 +124,7 @@ def pay_declined(order_id: str, tender: Tender, asked: Request, *, actor: str) -
     """Another tender for a declined order by the same door. Conflict when it is not declined, or its number is another order's now."""
     if asked.earlier():
         order = load(order_id)
-        return Placed(order, 402 if order.summary.status == "declined" else 201, replayed=True)
+        return Placed(order, _paid_status(order), replayed=True)
     check_configured([gateway_name(tender)], "/gateway")
     owner = f"{actor}/{asked.digest}"
 
@@ -117,7 +132,7 @@ def pay_declined(order_id: str, tender: Tender, asked: Request, *, actor: str) -
         account = _account(order.placed.account_id, order.placed.currency, [tender])
         retry_declined(order, tender, stock_of(reserve_skus(order)), settings(), GATEWAYS, owner, account)
 
-    cause = Cause(actor, "POST /v1/orders/{id}/payments", _key(asked, order_id))
+    cause = Cause(actor, "POST /v1/orders/{id}/payments", key_of(asked, order_id))
     try:
         try:
             order = update(order_id, resubmit, cause)
@@ -127,25 +142,35 @@ def pay_declined(order_id: str, tender: Tender, asked: Request, *, actor: str) -
             order = update(order_id, resubmit, cause)
     except Taken as error:
         raise Conflict("another order has this order number now; place a new order", kind="duplicate-order-number") from error
-    done = _finish(order, actor)
-    return Placed(done.order, 402 if done.order.summary.status == "declined" else 201)
+    done = Placed(order, 202) if order.placed.chunks else finish(order, actor)
+    return Placed(done.order, _paid_status(done.order))
 
 
-def capture_step(order_id: str, execution: str) -> dict[str, Any]:
+def _paid_status(order: Order) -> int:
+    if order.placed.chunks:
+        return 202
+    return 402 if order.summary.status == "declined" else 201
+
+
+def capture_step(order_id: str, execution: str, seconds_left: Callable[[], float] = lambda: LEASE_SECONDS) -> dict[str, Any]:
     """The Capture state: finish what is still `received`. InProgress while the synchronous door holds the lease."""
-    return patiently("capture", lambda: _capture(order_id, execution))
+    return patiently("capture", lambda: _capture(order_id, execution, seconds_left))
 
 
-def _capture(order_id: str, execution: str) -> dict[str, Any]:
+def _capture(order_id: str, execution: str, seconds_left: Callable[[], float]) -> dict[str, Any]:
     order = update(order_id, lambda order: take_lease(order, execution), Cause("capture", execution))
+    if order.placed.chunks:
+        from oms.flows.large import capture_large  # noqa: PLC0415 most orders are small: they do not pay for it
+
+        return {"next": capture_large(order, execution, seconds_left)}
     if order.summary.status == "received":
-        order = _finish(order, "capture").order
+        order = finish(order, "capture").order
     if order.summary.status == "received":
         raise StillPending(f"a payment of order {order_id} is with its gateway, which has not decided", seconds=15)
     return {"next": "declined" if order.summary.status == "declined" else "allocate"}
 
 
-def _finish(order: Order, actor: str) -> Placed:
+def finish(order: Order, actor: str) -> Placed:
     """Ask the gateways and record what they say. A gateway that cannot be reached leaves the order to be captured by the next try."""
     cause = Cause(actor, "capture")
     try:
@@ -162,6 +187,12 @@ def _finish(order: Order, actor: str) -> Placed:
     return Placed(order, order.summary.answer)
 
 
+def who_pays(request: PlaceOrder) -> tuple[Account | None, dict[str, int]]:
+    """The business customer's account, and the priorities of store credits. Invalid for a gateway that is not configured here."""
+    check_configured([gateway_name(tender) for tender in request.payments])
+    return _account(request.customer.account_id, request.currency, request.payments), _priorities(request.payments)
+
+
 def _account(account_id: str | None, currency: str, tenders: Sequence[Tender]) -> Account | None:
     return account_of(account_id, currency, on_terms=any(tender.method == TERMS for tender in tenders))
 
@@ -175,7 +206,13 @@ def _priorities(tenders: Sequence[Tender]) -> dict[str, int]:
     return priorities_of(tenders)
 
 
-def _brought(request: PlaceOrder) -> Reservation | None:
+def _place_large(request: PlaceOrder, asked: Request, actor: str) -> Placed:
+    from oms.flows.large import place_large  # noqa: PLC0415 most orders are small: they do not pay for it
+
+    return place_large(request, asked, actor=actor)
+
+
+def brought_by(request: PlaceOrder) -> Reservation | None:
     """The reservation that the order brings, or None. Invalid for one that never was; one that has ended is nobody's fault."""
     if request.reservation_id is None:
         return None
@@ -185,11 +222,12 @@ def _brought(request: PlaceOrder) -> Reservation | None:
     return found
 
 
-def _key(asked: Request, order_id: str) -> Callable[[], dict[str, Any] | None]:
+def key_of(asked: Request, order_id: str) -> Callable[[], dict[str, Any] | None]:
+    """What claims the Idempotency-Key for this order, if there is one."""
     return lambda: asked.record(order_id=order_id)
 
 
-def _known(request: PlaceOrder, asked: Request) -> str | None:
+def known_order(request: PlaceOrder, asked: Request) -> str | None:
     """The order that an earlier, equal submit made. Conflict if the number stands for other content, Invalid if the key does."""
     earlier = asked.earlier()
     if earlier:
@@ -205,11 +243,11 @@ def _known(request: PlaceOrder, asked: Request) -> str | None:
     return str(holder["order_id"])
 
 
-def _repeat(order_id: str, actor: str, owner: str) -> Placed:
+def repeated(order_id: str, actor: str, owner: str) -> Placed:
     """Answer as the first time; an order that was left half-way is finished now."""
     order = load(order_id)
     if order.summary.status == "received" and not order.summary.asynchronous:
         order = update(order_id, lambda fresh: take_lease(fresh, owner + "/again"), Cause(actor, "repeated submit"))
         if order.summary.status == "received":
-            order = _finish(order, actor).order
+            order = finish(order, actor).order
     return Placed(order, order.summary.answer, replayed=True)

@@ -11,13 +11,16 @@ from oms.orders.order import Order
 from oms.storage.clients import client
 from oms.storage.environment import environment
 
+_MOST = 25
+
 
 def executions_of(order: Order) -> list[dict[str, Any]]:
-    """The present run of every record's execution, those that have been started."""
+    """The present run of every record's execution, those that have been started; of a large order the first ones."""
     wanted = [order_execution(order)]
     wanted += [fulfillment_execution(order, key) for key in order.fulfillment_orders]
     wanted += [return_execution(order, key) for key in order.returns]
     wanted += [change_execution(order, key) for key in order.changes]
+    wanted = wanted[:_MOST] if order.placed.chunks else wanted
     return [shown for execution in wanted if (shown := _shown(execution))]
 
 

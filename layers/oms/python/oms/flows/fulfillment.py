@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from typing import Any
 
 from oms.carriers.tracking import Tracking, apply
@@ -23,10 +24,14 @@ from oms.storage.table import Lost
 _ATTEMPTS = 6
 
 
-def allocate_step(order_id: str, execution: str, entered: str = "") -> dict[str, Any]:
+def allocate_step(order_id: str, execution: str, entered: str = "", seconds_left: Callable[[], float] = lambda: 25) -> dict[str, Any]:
     """The Allocate state: hand out all that can be handed out, and say what comes next."""
     for attempt in range(_ATTEMPTS):
         order = load(order_id)
+        if order.placed.chunks:
+            from oms.flows.large_work import allocate_large  # noqa: PLC0415 most orders are small: they do not pay for it
+
+            return {"next": allocate_large(order, execution, entered, seconds_left)}
         skus, picture = needs_stock(order), settings()
         stock = stock_of(skus) if skus else {}
         next_ = allocate(order, stock, picture, capacity_left(picture, stock, order.now), capacity_ahead, entered)

@@ -20,7 +20,7 @@ from oms.flows.executions import execution_arn
 from oms.flows.news import relay_one
 from oms.flows.relay import relay_order, start
 from oms.flows.waiting import resume
-from oms.fulfillment.work import follow_holds
+from oms.fulfillment.work import follow_holds, to_follow
 from oms.ids import order_of
 from oms.machines.executions import Execution, needed
 from oms.machines.outcomes import outcome
@@ -34,6 +34,7 @@ from oms.storage.clients import client
 from oms.storage.environment import environment
 from oms.storage.inventory import stock_of
 from oms.storage.orders import ENDED_SHARDS, Cause, ended_list, listed, load, status_lists, update
+from oms.storage.unplaced import give_up, left_behind
 
 _OPEN_STATUSES = ("received", "open", "on_hold")
 _OPEN_RETURNS = ("requested", "approved", "in_transit", "partially_received", "received")
@@ -56,6 +57,7 @@ class Report:
     booked: int = 0
     drift: int = 0
     failed: int = 0
+    dropped: int = 0
     finished: bool = True
 
     def as_dict(self) -> dict[str, int | bool]:
@@ -68,6 +70,7 @@ def reconcile(older_than_seconds: int, seconds_left: Callable[[], float], ended_
     report, served, suspects = Report(), set[str](), Suspects()
     _drain_parked(report, seconds_left)
     cutoff = later(stamp(), seconds=-older_than_seconds)
+    report.dropped = sum(give_up(order_id) for order_id in left_behind(cutoff))
     ended_since = later(stamp(), seconds=-ended_within_seconds)
     for order_id in chain(_open_orders(), _ended_orders(ended_since, cutoff)):
         if seconds_left() < 10:
@@ -131,6 +134,8 @@ def _repair(order_id: str, cutoff: str, report: Report) -> Order | None:
         order = update(order_id, _release_expired, Cause("reconcile", "hold expired"))
     if authorization_news(order):
         order = update(order_id, watch_authorizations, Cause("reconcile", "authorization clock"))
+    while to_follow(order):
+        order = update(order_id, follow_holds, Cause("reconcile", "holds"))
     for execution in needed(order):
         _ensure_running(order, execution, report)
     for wait in order.waits.values():

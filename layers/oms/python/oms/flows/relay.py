@@ -6,14 +6,14 @@ An order that cannot be relayed is parked in the relay's own queue and does not 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from oms.events import events_of
+from oms.events import events_of, slim
 from oms.flows import books_queue
 from oms.flows.executions import execution_arn
 from oms.flows.waiting import resume
@@ -28,7 +28,7 @@ from oms.storage.orders import advance, load, timeline
 
 _TRIES = 2
 _WORKERS = 8
-_EVENTS_PER_CALL = 10
+_EVENTS_PER_CALL, _BYTES_PER_CALL = 10, 240_000
 
 
 @dataclass
@@ -156,9 +156,9 @@ def _last(entries: list[Entry]) -> int:
 
 def _publish(works: list[Work]) -> None:
     """All orders' events, each order's in sequence, ten to a call. Orders of a call that fails are stopped: their order must not break."""
-    events = [(work, event) for work in works if work.order for entry in work.news for event in events_of(work.order, entry)]
-    for at in range(0, len(events), _EVENTS_PER_CALL):
-        batch = [(work, event) for work, event in events[at : at + _EVENTS_PER_CALL] if not work.error]
+    events = [(work, slim(event)) for work in works if work.order for entry in work.news for event in events_of(work.order, entry)]
+    for calls in _calls(events):
+        batch = [(work, event) for work, event in calls if not work.error]
         if batch:
             error = put_events([event for _, event in batch])
             for work, _ in batch if error else ():
@@ -185,6 +185,21 @@ def _tell_books(works: list[Work]) -> None:
     for work in telling:
         if work.order_id in refused:
             work.error = RuntimeError("the books' queue refused the message")
+
+
+def _calls(events: list[tuple[Work, dict[str, Any]]]) -> Iterator[list[tuple[Work, dict[str, Any]]]]:
+    """Ten events to a call, fewer where they are large."""
+    call: list[tuple[Work, dict[str, Any]]] = []
+    size = 0
+    for work, event in events:
+        more = len(json.dumps(event))
+        if call and (len(call) == _EVENTS_PER_CALL or size + more > _BYTES_PER_CALL):
+            yield call
+            call, size = [], 0
+        call.append((work, event))
+        size += more
+    if call:
+        yield call
 
 
 def put_events(events: list[dict[str, Any]]) -> Exception | None:

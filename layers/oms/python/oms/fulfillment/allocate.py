@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from oms.clock import later
 from oms.fulfillment.attempts import conclude_attempts
@@ -24,6 +24,9 @@ from oms.settings import Location, Settings
 LINES_PER_ORDER = 40
 """Lines of one fulfillment order at most: all of them can leave in one transaction (a stock row and a movement each)."""
 _MOST_MOVES = 40
+_MOST_WRITES = 86
+"""What a ship of one fulfillment order of a large order may need: two writes per line, two per chunk of lines (counters, reservations);
+beside it there are a dozen others."""
 _SHORT = 300  # characters of explanation that ride on a fulfillment order without making its writes dearer
 Lines = Sequence[tuple[PlacedLine, LineState]]
 
@@ -70,6 +73,48 @@ def allocate(
     return next_
 
 
+def allocate_part(
+    order: Order, part: Collection[str], stock: StockRows, settings: Settings, left: Left | None, ahead: Ahead | None, *, gives_up: bool
+) -> None:
+    """The same for some lines of a large order, in a commit of their own; what comes next is asked of `allocate` when all are done.
+
+    `gives_up`: what of them no location can serve is given up.
+    """
+    for group in order.placed.delivery_groups:
+        lines = [row for row in order.lines_of(group) if row[0].id in part]
+        if any(open_units(state) for _, state in lines) and not order.waits_for_all(group):
+            _allocate_group(order, group, lines, stock, settings, left, ahead)
+            if gives_up:
+                give_up_group(order, group, settings, only=part)
+    created = [fo.id for fo in order.fulfillment_orders.values() if not fo.v]
+    if created:
+        order.record("order.allocated", fulfillment_orders=created)
+
+
+def to_place(order: Order, settings: Settings) -> list[str]:
+    """Lines that have to be routed before they can be handed out: some units have no place, or one that may not send them any more."""
+    known: dict[tuple[str, ...], set[str]] = {}
+    out = []
+    for line, state in order.lines():
+        kind = (line.delivery_group, *state.excluded)
+        if state.pins and kind not in known:
+            known[kind] = {place.id for place in may_serve(order, line, settings)}
+        if open_units(state) > reserved(state) or (state.pins and not state.pins.keys() <= known[kind]):
+            out.append(line.id)
+    return out
+
+
+def to_hand_out(order: Order) -> list[str]:
+    """Lines with a place for every unit, whose delivery group need not wait for others."""
+    ready = [group for group in order.placed.delivery_groups if not _incomplete(order, group)]
+    return [line.id for group in ready for line, state in order.lines_of(group) if state.pins and open_units(state) == reserved(state)]
+
+
+def _incomplete(order: Order, group: PlacedGroup) -> bool:
+    """Whether a group that ships complete has units without a place."""
+    return group.ship_complete and any(open_units(state) > reserved(state) or state.backordered for _, state in order.lines_of(group))
+
+
 def _allocate_group(
     order: Order, group: PlacedGroup, lines: Lines, stock: StockRows, settings: Settings, left: Left | None, ahead: Ahead | None
 ) -> None:
@@ -88,7 +133,7 @@ def _allocate_group(
         short = open_units(state) - reserved(state)
         if short and line.backorder == "allow":
             wait_in_line(order, line.id, short, stock, settings)
-    if order.waits_for_all(group) or (group.ship_complete and any(open_units(state) > reserved(state) for _, state in lines)):
+    if _incomplete(order, group):
         return
     work: dict[str, dict[str, int]] = {}
     for line, state in lines:
@@ -100,9 +145,28 @@ def _allocate_group(
         if not state.backordered and not state.pins:
             state.promise = None  # from here on its fulfillment orders tell
     for place, at in sorted(work.items()):
+        for rows in _portions(order, at):
+            hand_out(order, group, place, rows, settings, route, left, ahead)
+
+
+def _portions(order: Order, at: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """Lines at a place, as many to a fulfillment order as can leave in one transaction; of a large order in the order of its lines,
+    because every chunk that they are stored in is written too."""
+    if not order.chunks:
         rows = sorted(at.items())
-        for start in range(0, len(rows), LINES_PER_ORDER):
-            hand_out(order, group, place, dict(rows[start : start + LINES_PER_ORDER]), settings, route, left, ahead)
+        yield from (dict(rows[start : start + LINES_PER_ORDER]) for start in range(0, len(rows), LINES_PER_ORDER))
+        return
+    chunk_of = {line_id: number for number, chunk in order.chunks.items() for line_id in chunk.lines if line_id in at}
+    portion: dict[str, int] = {}
+    chunks: set[str] = set()
+    for line_id, chunk in chunk_of.items():
+        full = 2 * (len(portion) + 1 + len(chunks | {chunk})) > _MOST_WRITES
+        if full or len(portion) == LINES_PER_ORDER:
+            yield portion
+            portion, chunks = {}, set()
+        portion[line_id] = at[line_id]
+        chunks.add(chunk)
+    yield portion
 
 
 def _is_better(order: Order, lines: Lines, own: dict[str, dict[str, int]], route: Plan, settings: Settings, left: Left | None) -> bool:

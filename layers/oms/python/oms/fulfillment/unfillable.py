@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
 from oms.orders.records import LineState, PlacedGroup
@@ -9,6 +11,7 @@ from oms.routing.sourcing import may_serve
 from oms.settings import Settings
 
 NO_PLACE = "no location can serve it"
+_MOST_NAMED = 40
 
 
 def give_up(order: Order, line_id: str, units: int, reason: str) -> int:
@@ -34,11 +37,13 @@ def give_up(order: Order, line_id: str, units: int, reason: str) -> int:
     return cancelled
 
 
-def give_up_group(order: Order, group: PlacedGroup, settings: Settings, reason: str = NO_PLACE) -> int:
+def give_up_group(order: Order, group: PlacedGroup, settings: Settings, reason: str = NO_PLACE, only: Collection[str] | None = None) -> int:
     """Give up every unit of a delivery group that has no place, and what is reserved for it at places that may no longer send it. Returns
-    how many units; none of a group that ships complete while it still waits for stock."""
+    how many units; none of a group that ships complete while it still waits for stock. `only`: of these lines."""
     count = 0
     for line, state in order.lines_of(group) if not order.waits_for_all(group) else ():
+        if only is not None and line.id not in only:
+            continue
         open_to = {place.id for place in may_serve(order, line, settings)}
         for place in [place for place in state.pins if place not in open_to]:
             order.stock.append(StockChange(line.sku, place, reserve=-state.pins.pop(place)))
@@ -60,6 +65,8 @@ def why_unfillable(order: Order) -> str:
         for line, state in lines
         if state.pins
     ]
+    if len(rows) > _MOST_NAMED:
+        rows = [*rows[:_MOST_NAMED], f"and of {len(rows) - _MOST_NAMED} more lines"]
     return f"{NO_PLACE}: {'; '.join(rows)}" if rows else ""
 
 

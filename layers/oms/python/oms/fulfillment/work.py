@@ -34,6 +34,7 @@ ACTIONS: dict[str, tuple[tuple[str, ...], str | None]] = {
     "expire": ((*OPEN, "on_hold"), None),
 }
 """Action: the statuses it is allowed in, and the status it leads to (None: it depends)."""
+_FOLLOWED_AT_ONCE = 60
 _VERBS = {"accept": "accepted", "pick": "picking", "pack": "packed", "ready": "ready_for_pickup", "hold": "held", "release": "released"}
 
 
@@ -126,14 +127,21 @@ def advance(order: Order, fo: FulfillmentOrder, action: str) -> None:
     order.record(f"fulfillment_order.{_VERBS[action]}", fulfillment_order_id=fo.id)
 
 
-def follow_holds(order: Order) -> None:
-    """A hold of the order that blocks shipping holds its released work; when the last one goes, the work goes on where it was."""
+def to_follow(order: Order) -> list[FulfillmentOrder]:
+    """Work that does not yet stand as the order's holds want it."""
     held = order.open_holds("ship")
-    for fo in order.fulfillment_orders.values():
-        if held and fo.status in OPEN:
+    return [fo for fo in order.fulfillment_orders.values() if (fo.status in OPEN if held else fo.held_by == "order")]
+
+
+def follow_holds(order: Order) -> None:
+    """A hold of the order that blocks shipping holds its released work; when the last one goes, the work goes on where it was. So much of
+    it as one transaction has room for; the rest of a large order follows in others (`to_follow`), and cannot be shipped meanwhile."""
+    held = order.open_holds("ship")
+    for fo in to_follow(order)[:_FOLLOWED_AT_ONCE]:
+        if held:
             fo.held_from, fo.held_by, fo.status = fo.status, "order", "on_hold"
             order.record("fulfillment_order.held", fulfillment_order_id=fo.id)
-        elif not held and fo.held_by == "order":
+        else:
             fo.status, fo.held_from, fo.held_by = fo.held_from or "released", None, None
             order.record("fulfillment_order.released", fulfillment_order_id=fo.id)
     hold_uncovered(order)

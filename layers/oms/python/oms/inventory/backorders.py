@@ -23,7 +23,7 @@ def wait_in_line(order: Order, line_id: str, units: int, stock: StockRows, setti
     rows = stock.get(line.sku, ())
     asked = order.place_in_queue(line, state)
     stand = home(line.sku, asked, rows, settings, order.now)
-    if stand is None or (order.summary.v and wait_is_over(order, settings)):
+    if stand is None or (order.summary.v and not order.half_taken and wait_is_over(order, settings)):
         return False
     places = {place.id for place in may_come_from(line.sku, asked, settings, order.now)}
     before = sum(row.queued - max(0, row.spare) for row in rows if row.location_id in places) - state.backordered

@@ -61,13 +61,14 @@ class Finding(Stored):
 class Word:
     """What an owner's own record says: units held and shipped per place and SKU; waiting units per SKU and place in the queue.
 
-    `v` is the record's version, 0 if there is no such record.
+    `v` is the record's version, 0 if there is no such record. `chunks`: of a large order the chunks of lines that it holds things by.
     """
 
     v: int = 0
     held: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     shipped: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     waiting: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    chunks: tuple[str, ...] = ()
 
 
 Words = Mapping[str, Word]

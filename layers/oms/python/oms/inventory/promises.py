@@ -64,13 +64,13 @@ def expected_behind(sku: str, waiting: Waiting, ahead: int, rows: Sequence[Stock
 
 
 def promise(order: Order, line_id: str, expected: Expected) -> None:
-    """Promise it. For an order that is stored already, a promise that moves is an event."""
+    """Promise it. For an order that is stored and taken, a promise that moves is an event."""
     _, state = order.line(line_id)
     was = state.promise
     if not expected.differs_from(was):
         return
     state.promise = Promise(earliest=expected.earliest, latest=expected.latest, source=expected.source, changed_at=order.now)
-    if order.summary.v:
+    if order.summary.v and not order.half_taken:
         before = {"earliest": was.earliest, "latest": was.latest} if was else None
         order.record("promise.changed", line_id=line_id, earliest=expected.earliest, latest=expected.latest, was=before)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from oms.clock import later
@@ -29,6 +29,8 @@ from oms.routing.model import Plan
 from oms.routing.sourcing import Left, StockRows, pin, source
 from oms.settings import Settings
 
+MOST_SKUS, MOST_LINES = 40, 200
+"""Of an order that is captured in one transaction; one with more is large (design section 4)."""
 LEASE_SECONDS = 25
 """Longer than the synchronous door may take (API Gateway gives up after 30), so a live lease means a live capture."""
 
@@ -58,6 +60,29 @@ def take(
 
     Invalid for money that does not add up or an unknown gateway; Conflict naming the lines that stock is short for.
     """
+    order = accept(request, settings, gateways, now=now, later_on=later_on, account=account, priorities=priorities)
+    if not later_on:
+        order.summary.lease = Lease(owner=owner, until=later(now, seconds=LEASE_SECONDS))
+    if reservation and reservation.is_open:
+        take_over(order, reservation, settings)
+    reserve(order, stock, settings, left)
+    return order
+
+
+def accept(
+    request: PlaceOrder,
+    settings: Settings,
+    gateways: Gateways,
+    *,
+    now: str,
+    later_on: bool,
+    account: Account | None = None,
+    priorities: Mapping[str, int] | None = None,
+) -> Order:
+    """A new order with its number and its payments intended; nothing is reserved yet.
+
+    Invalid for money that does not add up or an unknown gateway.
+    """
     priced = price(request)
     total = priced.totals.grand_total
     faults = known_faults(request.payments, gateways, account) + cover_faults(request.payments, total)
@@ -68,12 +93,7 @@ def take(
     add_tenders(order, request.payments, total, first=first, priorities=priorities, account=account)
     if account:
         claim_credit(order, account)
-    if not later_on:
-        order.summary.lease = Lease(owner=owner, until=later(now, seconds=LEASE_SECONDS))
     order.claims.append(Claim(number_key(request.channel, request.order_number), {"order_id": order.id, "digest": order.placed.digest}))
-    if reservation and reservation.is_open:
-        take_over(order, reservation, settings)
-    reserve(order, stock, settings, left)
     if later_on:
         order.record("order.received", grand_total=priced.totals.grand_total, currency=request.currency)
     return order
@@ -95,7 +115,7 @@ def reserve(order: Order, stock: StockRows, settings: Settings, left: Left | Non
         for line_id, short in route.unallocated.items():
             line, state = order.line(line_id)
             if line.backorder != "allow" or not wait_in_line(order, line_id, short, stock, settings):
-                faults.append(Fault(_shortage(line.sku, short, state.ordered, route), f"/lines/{positions[line.id]}/quantity"))
+                faults.append(Fault(shortage(line.sku, short, state.ordered, route), f"/lines/{positions[line.id]}/quantity"))
     for line, state in order.lines():
         if state.pins and not state.backordered:
             promise_from_stock(order, line.id, settings, order.placed.placed_at)
@@ -103,7 +123,7 @@ def reserve(order: Order, stock: StockRows, settings: Settings, left: Left | Non
         raise Conflict("stock is short", kind="out-of-stock", errors=faults)
 
 
-def _shortage(sku: str, short: int, ordered: int, route: Plan) -> str:
+def shortage(sku: str, short: int, ordered: int, route: Plan) -> str:
     """What is not there, and which rule is in the way if it is not plainly the stock."""
     reasons = [reason for reason in route.explanation.get("reason", "").split("; ") if reason and not reason.startswith("not enough stock")]
     return f"{short} of {ordered} {sku} are not in stock" + (f" ({'; '.join(reasons)})" if reasons else "")
@@ -119,8 +139,8 @@ class Answer:
 
 
 def reserve_skus(order: Order) -> set[str]:
-    """SKUs whose stock `reserve` wants to see."""
-    return {line.sku for line in order.placed.lines}
+    """SKUs whose stock `reserve` wants to see; of a large order the Capture state looks at them."""
+    return set() if order.placed.chunks else {line.sku for line in order.placed.lines}
 
 
 def authorize(order: Order, gateways: Gateways) -> list[Answer]:
@@ -156,8 +176,10 @@ def conclude_capture(order: Order, answers: Sequence[Answer]) -> None:
         verb = {"succeeded": done, "failed": "declined", "requested": "pending"}[outcome.state]
         order.record(f"payment.{verb}", payment_id=payment.id, amount=outcome.amount, reason=outcome.reason)
     order.summary.lease = None
-    if refused:
-        _decline(order)
+    if refused and order.placed.chunks:
+        order.summary.declining = "the payment was declined"  # what is reserved goes back part by part, then it is declined
+    elif refused:
+        decline(order)
     elif not any(ledger.fold(payment).pending_authorization for payment in order.payments.values()):
         for payment in order.payments.values():
             payment.source, payment.token = payment.source or payment.token, None
@@ -207,8 +229,9 @@ def retry_declined(
         faults.append(Fault(f"the tender is {tender.amount} and the order's grand total {total}; they must be equal", "/amount"))
     if faults:
         raise invalid(*faults)
-    order.summary.status = "received"
-    order.summary.lease = Lease(owner=owner, until=later(order.now, seconds=LEASE_SECONDS))
+    order.summary.status, order.summary.declining = "received", ""
+    if not order.placed.chunks:
+        order.summary.lease = Lease(owner=owner, until=later(order.now, seconds=LEASE_SECONDS))
     if order.summary.asynchronous:
         order.summary.run += 1  # the declined run has ended, and its name cannot be used again
     order.claims.append(
@@ -217,7 +240,10 @@ def retry_declined(
     add_tenders(order, [tender], total)
     if account:
         claim_credit(order, account)
-    reserve(order, stock, settings)
+    if order.placed.chunks:
+        order.record("order.received", grand_total=total, currency=order.placed.currency)  # its machine runs again
+    else:
+        reserve(order, stock, settings)
 
 
 def take_lease(order: Order, owner: str) -> bool:
@@ -285,14 +311,19 @@ def _new_order(request: PlaceOrder, priced: Priced, now: str, later_on: bool, ac
     return order
 
 
-def _decline(order: Order) -> None:
-    """Compensate completely: stock back, number free, authorizations that did succeed given back, the order kept as declined."""
-    for line, state in order.lines():
+def release_lines(order: Order, lines: Collection[str]) -> None:
+    """Give back what these lines hold: reserved units, places in the queue."""
+    for line, state in (order.line(line_id) for line_id in lines):
         for place, quantity in state.pins.items():
             order.stock.append(StockChange(line.sku, place, reserve=-quantity))
         if state.backordered:
             order.stock.append(StockChange(line.sku, "", queue=-state.backordered))
         state.pins, state.backordered, state.promise = {}, 0, None
+
+
+def decline(order: Order, **why: object) -> None:
+    """Compensate completely: stock back, number free, authorizations that did succeed given back, the order kept as declined."""
+    release_lines(order, [line.id for line in order.placed.lines])
     for payment in order.payments.values():
         # A tender behind the declined one was never asked, and nothing may ask for it later: another card pays the whole.
         payment.token = None
@@ -300,4 +331,4 @@ def _decline(order: Order) -> None:
     order.claims.append(Claim(number_key(order.placed.channel, order.placed.order_number), {"order_id": order.id}, release=True))
     order.summary.status = "declined"
     order.summary.answer = order.summary.answer or 402
-    order.record("order.declined")
+    order.record("order.declined", **why)

@@ -17,6 +17,7 @@ from oms.orders.records import (
     Explanation,
     Fact,
     FulfillmentOrder,
+    LineChunk,
     LineState,
     Personal,
     Placed,
@@ -80,6 +81,7 @@ class Order:
     explanations: dict[str, Explanation] = field(default_factory=dict)
     exceptions: dict[str, ProcessException] = field(default_factory=dict)
     waits: dict[str, Wait] = field(default_factory=dict)
+    chunks: dict[str, LineChunk] = field(default_factory=dict)
     personal: Personal | None = None
     relayed: Relayed = field(default_factory=Relayed)
     in_books: int = 0
@@ -96,6 +98,7 @@ class Order:
     credit_limit: int | None = None
     news: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     draw: Callable[[], float] = random.random
+    _index: tuple[list[PlacedLine], dict[str, PlacedLine]] = field(default=([], {}), init=False, repr=False, compare=False)
 
     def record(self, type_: str, **data: object) -> None:
         """Note that something happened; it becomes one event of this commit."""
@@ -115,15 +118,17 @@ class Order:
         """Lines as placed, each with its counters."""
         return [(line, self.summary.lines[line.id]) for line in self.placed.lines]
 
-    def held(self) -> dict[str, dict[str, int]]:
-        """Units reserved for this order per location and SKU: pinned, or on a fulfillment order and not yet gone."""
+    def held(self, *, as_stored: bool = False) -> dict[str, dict[str, int]]:
+        """Units reserved for this order per location and SKU: pinned, or on a fulfillment order and not yet gone. `as_stored`: of a large
+        order per location and chunk of lines ("berlin#003"), as they are kept."""
         out: dict[str, dict[str, int]] = {}
+        part = {line_id: f"#{number}" for number, chunk in self.chunks.items() for line_id in chunk.lines} if as_stored else {}
         skus = {line.id: line.sku for line in self.placed.lines}
         pinned = [(place, line_id, units) for line_id, state in self.summary.lines.items() for place, units in state.pins.items()]
         released = [(fo.location_id, line_id, row.open) for fo in self.fulfillment_orders.values() for line_id, row in fo.lines.items()]
         for place, line_id, units in pinned + released:
             if units:
-                at = out.setdefault(place, {})
+                at = out.setdefault(place + part.get(line_id, ""), {})
                 at[skus[line_id]] = at.get(skus[line_id], 0) + units
         return out
 
@@ -180,9 +185,11 @@ class Order:
 
     def line(self, line_id: str, pointer: str = "") -> tuple[PlacedLine, LineState]:
         """One line and its counters; NotFound if the order has no such line."""
-        for line in self.placed.lines:
-            if line.id == line_id:
-                return line, self.summary.lines[line_id]
+        if self._index[0] is not self.placed.lines or len(self._index[1]) != len(self.placed.lines):
+            self._index = self.placed.lines, {line.id: line for line in self.placed.lines}
+        line = self._index[1].get(line_id)
+        if line:
+            return line, self.summary.lines[line_id]
         raise NotFound(f"order {self.placed.order_number} has no line '{line_id}'" + (f" ({pointer})" if pointer else ""))
 
     def fulfillment_order(self, fulfillment_order_id: str) -> FulfillmentOrder:
@@ -202,6 +209,11 @@ class Order:
             blocks in hold.blocks and not hold.released_at and not (hold.expires_at and hold.expires_at <= self.now)
             for hold in self.summary.holds
         )
+
+    @property
+    def half_taken(self) -> bool:
+        """Whether this is a large order whose lines are still being reserved for the first time."""
+        return bool(self.placed.chunks) and self.summary.status == "received"
 
     def expect(self, if_match: str | None) -> None:
         """Stale unless If-Match is absent, "*" or names the present version."""

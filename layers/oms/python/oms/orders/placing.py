@@ -13,6 +13,8 @@ from oms.errors import Fault, invalid
 from oms.payments.tender_request import Tender, tender_faults, terms_faults
 from oms.wire import Amount, Currency, Key, Metadata, Moment, Name, Number, Quantity, Rate, SignedAmount, Text, Wire, faults_of
 
+MOST_LINES = 10_000
+
 
 class Customer(Wire):
     """Who ordered. Everything but `id` and `account_id` is personal data."""
@@ -172,7 +174,7 @@ class PlaceOrder(Wire):
     priority: Annotated[int, Strict(), Field(ge=0, le=9)] = 5
     metadata: Metadata = {}
     delivery_groups: list[DeliveryGroup] = Field(min_length=1, max_length=50)
-    lines: list[Line] = Field(min_length=1, max_length=500)
+    lines: list[Line] = Field(min_length=1, max_length=MOST_LINES)
     adjustments: list[Adjustment] = Field([], max_length=50)
     fees: list[Fee] = Field([], max_length=20)
     payments: list[Tender] = Field([], max_length=10)
@@ -181,7 +183,13 @@ class PlaceOrder(Wire):
 
 
 def read_order(body: Any) -> PlaceOrder:
-    """The order in `body`; Invalid with every fault of form and of reference (unknown group, repeated id) that it has."""
+    """The order in `body`; Invalid with every fault of form and of reference (unknown group, repeated id) that it has. One with too many
+    lines is not looked at further."""
+    if isinstance(body, dict) and isinstance(body.get("lines"), list) and len(body["lines"]) > MOST_LINES:
+        what = (
+            f"an order has at most {MOST_LINES:,} lines, and its body at most 6 MB; these are {len(body['lines']):,}: place several orders"
+        )
+        raise invalid(Fault(what, "/lines"))
     faults: list[Fault] = []
     order: PlaceOrder | None = None
     try:

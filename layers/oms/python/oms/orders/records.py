@@ -5,9 +5,10 @@ Every record is one item of the order's collection. `v` is its own version: a co
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from oms.money.shares import Frozen, TaxMode, TaxRounding
 from oms.stored import Stored
@@ -80,7 +81,8 @@ class PlacedFee(Stored):
 
 
 class Placed(Record):
-    """The order as placed: written once, never rewritten, without personal data."""
+    """The order as placed: written once, never rewritten, without personal data. `chunks`: in how many items of their own the lines of a
+    large order are stored (see oms.storage.chunks); of any other order the document itself holds them."""
 
     channel: str
     order_number: str
@@ -97,10 +99,17 @@ class Placed(Record):
     reservation_id: str | None = None
     metadata: dict[str, Any] = {}
     delivery_groups: list[PlacedGroup]
-    lines: list[PlacedLine]
+    lines: list[PlacedLine] = []
     adjustments: list[dict[str, Any]] = []
     fees: list[PlacedFee] = []
     digest: str = ""
+    chunks: int = 0
+
+
+class PlacedChunk(Stored):
+    """Some of a large order's lines as placed."""
+
+    lines: list[PlacedLine]
 
 
 class Personal(Record):
@@ -163,6 +172,17 @@ class LineState(Stored):
     promise: Promise | None = None
 
 
+class LineChunk(Record):
+    """Counters of some of a large order's lines, which are the very ones in its summary. Stored as JSON in one attribute (`packed`)."""
+
+    lines: dict[str, LineState]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unpacked(cls, item: Any) -> Any:
+        return {**json.loads(item["packed"]), "v": item["v"]} if "packed" in item else item
+
+
 class Hold(Stored):
     """A reason to wait; `blocks` says what waits."""
 
@@ -209,8 +229,8 @@ class Summary(Record):
 
     `tender_sequence`: tenders by id with what each gives at most (0: all it has), as somebody has said; else they go as declared.
     `attempts`: the last routings after the first. `gives_up`: a person has decided that what no location can serve is cancelled.
-    `tender_sequence`: tenders by id with what each gives at most (0: all it has), as somebody has said; else they go as declared.
-    `exposed`: what the order takes of its account's credit.
+    `exposed`: what the order takes of its account's credit. `declining`: why a large order is being declined, while what is reserved for
+    it is given back.
     """
 
     version: int = 0
@@ -227,6 +247,7 @@ class Summary(Record):
     gives_up: bool = False
     tender_sequence: list[tuple[str, int]] = []
     exposed: int = 0
+    declining: str = ""
     counters: dict[str, int] = {}
     placed_at: str = ""
     updated_at: str = ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from oms.clock import later
 from oms.machines.executions import console_url
@@ -26,9 +27,13 @@ from oms.orders.records import (
 from oms.orders.totals import totals_of
 from oms.payments.funds import open_amount
 from oms.payments.ledger import expires_at, fold, payment_status
-from oms.payments.records import Payment
+from oms.payments.records import CreditMemo, Invoice, Payment
 from oms.payments.shown import shown
 from oms.service.changes import change_view
+
+MOST_LINES = 200
+"""Lines in one body. An order with more shows its first lines, and of each kind of record those whose lines fit in."""
+R = TypeVar("R", FulfillmentOrder, Shipment, Invoice, CreditMemo, Return)
 
 
 def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
@@ -70,17 +75,18 @@ def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, 
             "credited": credited,
             "balance_due": max(0, total.grand_total - held - statuses.to_come(order)),
         },
-        "lines": line_views(order),
+        "lines": line_views(order, most=MOST_LINES),
         "delivery_groups": [_group(group, personal) for group in placed.delivery_groups],
         "adjustments": placed.adjustments,
         "fees": [{"code": fee.code, **_value(fee.frozen.all_units(), fee.taxes)} for fee in placed.fees],
         "payments": [payment_view(payment, order.now) for payment in order.payments.values()],
-        "fulfillment_orders": [fulfillment_order_view(order, fo, personal) for fo in order.fulfillment_orders.values()],
-        "shipments": [shipment_view(shipment) for shipment in order.shipments.values()],
-        "invoices": [{**each.model_dump(exclude={"v"}), "open_amount": open_amount(order, each)} for each in order.invoices.values()],
-        "credit_memos": [memo.model_dump(exclude={"v"}) for memo in order.credit_memos.values()],
+        "fulfillment_orders": [fulfillment_order_view(order, fo, personal) for fo in _shown(order, order.fulfillment_orders.values())],
+        "shipments": [shipment_view(shipment) for shipment in _shown(order, order.shipments.values())],
+        "invoices": [document_view(order, invoice) for invoice in _shown(order, order.invoices.values())],
+        "credit_memos": [document_view(order, memo) for memo in _shown(order, order.credit_memos.values())],
         "changes": [change_view(change) for change in order.changes.values()],
-        "returns": [return_view(order, ret) for ret in order.returns.values()],
+        "returns": [return_view(order, ret) for ret in _shown(order, order.returns.values())],
+        **({"more": _left_out(order)} if len(placed.lines) > MOST_LINES else {}),
         "exchanges": [],
         "related_orders": [],
         "holds": [hold.model_dump(exclude_none=True) for hold in summary.holds],
@@ -92,14 +98,62 @@ def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, 
     }
 
 
-def line_views(order: Order) -> list[dict[str, Any]]:
-    """Every line: its status, quantities and amounts."""
-    return [_line(order, line) for line in order.placed.lines]
+def line_views(order: Order, start: int = 0, most: int | None = None) -> list[dict[str, Any]]:
+    """The lines from number `start` on, at most so many: status, quantities and amounts of each."""
+    return [_line(order, line) for line in order.placed.lines[start : None if most is None else start + most]]
+
+
+def fitting(records: Sequence[R], start: int = 0) -> list[R]:
+    """As many records, from number `start` on, as have 200 lines together; one in any case."""
+    shown: list[R] = []
+    lines = 0
+    for record in records[start:]:
+        lines += len(record.lines)
+        if shown and lines > MOST_LINES:
+            break
+        shown.append(record)
+    return shown
+
+
+def parts_view(order: Order, kind: str, start: int) -> tuple[list[dict[str, Any]], int | None]:
+    """A page of an order's records of a kind (as in the path), and where the next one starts. KeyError for a kind that there is not."""
+    document_of = partial(document_view, order)
+    records: dict[str, tuple[Sequence[Any], Callable[[Any], dict[str, Any]]]] = {
+        "fulfillment-orders": (
+            list(order.fulfillment_orders.values()),
+            lambda fo: fulfillment_order_view(order, fo, order.personal or Personal()),
+        ),
+        "shipments": (list(order.shipments.values()), shipment_view),
+        "invoices": (list(order.invoices.values()), document_of),
+        "credit-memos": (list(order.credit_memos.values()), document_of),
+    }
+    found, show = records[kind]
+    page = fitting(found, start)
+    end = start + len(page)
+    return [show(each) for each in page], end if end < len(found) else None
+
+
+def document_view(order: Order, document: Invoice | CreditMemo) -> dict[str, Any]:
+    """An invoice, with what is open of it, or a credit memo."""
+    left = {"open_amount": open_amount(order, document)} if isinstance(document, Invoice) else {}
+    return {**document.model_dump(exclude={"v"}), **left}
+
+
+def _shown(order: Order, records: Iterable[R]) -> list[R]:
+    every = list(records)
+    return fitting(every) if len(order.placed.lines) > MOST_LINES else every
+
+
+def _left_out(order: Order) -> dict[str, int]:
+    """How many lines and records a large order has beside those in its body; each kind has a route of its own."""
+    kinds = ("fulfillment_orders", "shipments", "invoices", "credit_memos", "returns")
+    left = {kind: len(records) - len(fitting(list(records.values()))) for kind in kinds if (records := getattr(order, kind))}
+    return {"lines": len(order.placed.lines) - MOST_LINES, **left}
 
 
 def fulfillment_order_view(order: Order, fo: FulfillmentOrder, personal: Personal) -> dict[str, Any]:
     """A fulfillment order with what its location needs to know."""
-    lines = {line.id: line for line in order.placed.lines}
+    lines = {line_id: order.line(line_id)[0] for line_id in fo.lines}
     group = next(group for group in order.placed.delivery_groups if group.id == fo.delivery_group)
     return {
         "id": fo.id,

@@ -18,6 +18,8 @@ def attribute(value: Any) -> Attribute:
         return {"S": value}
     if isinstance(value, int | float):
         return {"N": repr(value)}
+    if isinstance(value, bytes):
+        return {"B": value}
     if isinstance(value, dict):
         return {"M": {str(key): attribute(item) for key, item in value.items()}}
     if isinstance(value, list | tuple):
@@ -58,6 +60,8 @@ def _bytes(attribute_: Attribute) -> int:
     ((kind, content),) = attribute_.items()
     if kind == "S":
         return len(content.encode())
+    if kind == "B":
+        return len(content)
     if kind == "N":
         return len(content.strip("-").replace(".", "")) // 2 + 2
     if kind == "M":

@@ -43,7 +43,8 @@ def reserved_by_sku(location_id: str) -> dict[str, dict[str, int]]:
     out: dict[str, dict[str, int]] = {}
     for owner, units in reserved_at(location_id):
         for sku, count in units.items():
-            out.setdefault(sku, {})[owner] = count
+            owners = out.setdefault(sku, {})
+            owners[owner] = owners.get(owner, 0) + count
     return out
 
 
@@ -67,7 +68,7 @@ def word_of_order(order: Order) -> Word:
             at[skus[line_id]] = at.get(skus[line_id], 0) + row.shipped
     for line_id, units in order.queued().items():
         waiting.setdefault(skus[line_id], {})[_in_line(order, line_id)] = units
-    return Word(order.summary.v, order.held(), shipped, waiting)
+    return Word(order.summary.v, order.held(), shipped, waiting, tuple(order.chunks))
 
 
 def everyone() -> Iterator[str]:
@@ -107,7 +108,11 @@ def _entries(sku: str) -> dict[str, int]:
 
 def unlike(owner: str, word: Word) -> set[tuple[str, str]]:
     """SKU and place (empty: the queue) where an owner's reserved items or queue entries are not what it says. Reads those only."""
-    items = {row["pk"].split("#")[1]: row["units"] for row in _items(owner, word.held)}
+    items: dict[str, dict[str, int]] = {}
+    for row in _items(owner, word):
+        at = items.setdefault(row["pk"].split("#")[1], {})
+        for sku, units in row["units"].items():
+            at[sku] = at.get(sku, 0) + units
     keys = [{"pk": f"sku#{sku}", "sk": f"queue#{at}"} for sku, entries in word.waiting.items() for at in entries]
     found = {row["sk"].removeprefix("queue#"): int(row["units"]) for row in _many(keys)}
     out = {(sku, place) for place, units in word.held.items() for sku in units if items.get(place, {}).get(sku, 0) != units[sku]}
@@ -212,10 +217,10 @@ def _pretend_as_stored(order: Order, finding: Finding) -> bool:
     """Tell an order what is stored, so that its commit writes the difference. False if its commits never reach that item."""
     if finding.law == "reservation":
         place = finding.location_id
-        stored: dict[str, int] = next((row["units"] for row in _items(order.id, [place])), {})
-        if stored.get(finding.sku, 0) != finding.found:
+        stored = _stored(order.id, place)
+        if sum(units.get(finding.sku, 0) for units in stored.values()) != finding.found:
             raise Lost(f"what {order.id} holds at {place} changed meanwhile")
-        order.held_before = {**order.held_before, place: stored}
+        order.held_before = {at: units for at, units in order.held_before.items() if at.partition("#")[0] != place} | stored
         return True
     if finding.line_id not in order.summary.lines or not finding.seen.startswith(f"{_in_line(order, finding.line_id)}:"):
         return False
@@ -228,16 +233,22 @@ def _pretend_as_stored(order: Order, finding: Finding) -> bool:
 def _remove(findings: list[Finding], cause: Cause, reason: str) -> None:
     """Remove what belongs to nobody."""
     one, table, at = findings[0], environment().inventory_table, stamp()
+    gone: list[Write] = []
     if one.law == "place_in_queue":
         key = {"pk": f"sku#{one.sku}", "sk": "queue#" + one.seen.rsplit(":", 2)[0]}
-        gone = Write(table, encode(key), "units = :found", encode({":found": one.found}), delete=True)
+        gone.append(Write(table, encode(key), "units = :found", encode({":found": one.found}), delete=True))
     else:
-        key = {"pk": reserved_pk(one.location_id, one.owner), "sk": one.owner}
-        units = (get(table, key["pk"], key["sk"]) or {}).get("units", {})
-        rest = {sku: count for sku, count in units.items() if sku not in {finding.sku for finding in findings}}
-        item = {**key, "units": rest, "at": at} if rest else key
-        gone = Write(table, encode(item), "units = :seen", encode({":seen": units}), delete=not rest)
-    _write([gone, note(one.sku, at, f"{one.id}@{at}", cause.actor, _facts(findings, reason))])
+        wrong = {finding.sku for finding in findings}
+        stored = {place: units for place, units in _stored(one.owner, one.location_id).items() if wrong & units.keys()}
+        for place, units in stored.items():
+            chunk = place.partition("#")[2]
+            key = {"pk": reserved_pk(one.location_id, one.owner), "sk": f"{one.owner}#{chunk}" if chunk else one.owner}
+            rest = {sku: count for sku, count in units.items() if sku not in wrong}
+            item = {**key, "units": rest, "at": at} if rest else key
+            gone.append(Write(table, encode(item), "units = :seen", encode({":seen": units}), delete=not rest))
+        if not gone:
+            raise Lost("the stock changed since it was looked at")
+    _write([*gone, note(one.sku, at, f"{one.id}@{at}", cause.actor, _facts(findings, reason))])
 
 
 def _facts(findings: Iterable[Finding], reason: str) -> list[tuple[str, dict[str, Any]]]:
@@ -269,8 +280,16 @@ def _in_line(order: Order, line_id: str) -> str:
     return f"{order.placed.priority}#{order.placed.placed_at}#{order.id}#{line_id}"
 
 
-def _items(owner: str, places: Iterable[str]) -> list[dict[str, Any]]:
-    return _many([{"pk": reserved_pk(place, owner), "sk": owner} for place in places])
+def _items(owner: str, word: Word) -> list[dict[str, Any]]:
+    names = [f"{owner}#{chunk}" for chunk in word.chunks] or [owner]
+    return _many([{"pk": reserved_pk(place, owner), "sk": name} for place in word.held for name in names])
+
+
+def _stored(owner: str, location_id: str) -> dict[str, dict[str, int]]:
+    """The reserved items of one owner at a place, by place (of a large order place#chunk)."""
+    values = {":pk": reserved_pk(location_id, owner), ":owner": owner}
+    rows = query(environment().inventory_table, "pk = :pk AND begins_with(sk, :owner)", values)
+    return {location_id + row["sk"].removeprefix(owner): row["units"] for row in rows}
 
 
 def _many(keys: list[dict[str, Any]]) -> list[dict[str, Any]]:

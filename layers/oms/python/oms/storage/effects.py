@@ -6,6 +6,7 @@ sku#X#3                   stock#berlin                         row 3 of a hot it
 sku#X                     moved#berlin#<at>#<cause>            one change of on_hand
 sku#X                     queue#5#<placed_at>#<order>#<line>   units that wait, first come first served within their class
 reserved#berlin#07        ord_..., res_...                     what one owner has reserved at a place, per SKU
+reserved#berlin#07        ord_...#003                          the same for one chunk of a large order's lines
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from oms.storage.table import Write
 OWNERS = 16
 """Partitions of a location's reservations."""
 Held = Mapping[str, Mapping[str, int]]
-"""Reserved units per location and SKU."""
+"""Reserved units per location (of a large order: location#chunk) and SKU."""
 
 
 def row_key(sku: str, location_id: str, shard: int = 0) -> dict[str, Any]:
@@ -100,10 +101,11 @@ def movement(move: Movement) -> Write:
 def reservations(owner: str, before: Held, after: Held, at: str) -> list[Write]:
     """What the owner holds at each place where that has changed."""
     writes = []
-    for place in sorted({*before, *after}):
-        units = after.get(place, {})
-        if units != before.get(place, {}):
-            key = {"pk": reserved_pk(place, owner), "sk": owner}
+    for at_place in sorted({*before, *after}):
+        units = after.get(at_place, {})
+        if units != before.get(at_place, {}):
+            place, _, chunk = at_place.partition("#")
+            key = {"pk": reserved_pk(place, owner), "sk": f"{owner}#{chunk}" if chunk else owner}
             table = environment().inventory_table
             writes.append(
                 Write(table, encode({**key, "units": dict(units), "at": at})) if units else Write(table, encode(key), delete=True)

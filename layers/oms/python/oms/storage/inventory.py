@@ -15,7 +15,7 @@ from oms.storage.codec import encode
 from oms.storage.effects import OWNERS, movement, row_effect, row_key
 from oms.storage.environment import environment
 from oms.storage.shards import first_row, gather, peek, read_rows, stock_row, whole
-from oms.storage.table import Cancelled, Lost, Write, query, write
+from oms.storage.table import Cancelled, Lost, Write, get_many, query, write
 
 _NOTES_KEPT = 30 * 24 * 3600  # seconds: longer than a parked one can be replayed
 _MOVEMENT = 1  # where write_count has the movement among its writes
@@ -47,6 +47,17 @@ def stock_to_sell(wanted: Mapping[str, int], *, consistent: bool = False) -> dic
     }
 
 
+def stock_at_places(skus: Iterable[str], places: Sequence[str]) -> dict[str, list[Stock]]:
+    """Stock of many SKUs at a few places, strongly consistent: a hundred rows to a call, where `stock_of` asks for each SKU by itself."""
+    wanted = sorted(set(skus))
+    out: dict[str, list[Stock]] = {sku: [] for sku in wanted}
+    keys = [row_key(sku, place) for sku in wanted for place in places]
+    for row in get_many(environment().inventory_table, keys):
+        stock = whole(stock_row(row))
+        out[stock.sku].append(stock)
+    return {sku: sorted(rows, key=lambda row: row.location_id) for sku, rows in out.items()}
+
+
 def stock_at(sku: str, location_id: str) -> Stock | None:
     """One SKU at one location, or None if it was never counted there."""
     row = first_row(sku, location_id)
@@ -76,14 +87,18 @@ def movements(
 
 def holders(location_id: str, sku: str) -> dict[str, int]:
     """Who has units of a SKU reserved at a place: owner (order or reservation) to units. Reads all that is reserved there."""
-    return {owner: units[sku] for owner, units in reserved_at(location_id) if units.get(sku)}
+    out: dict[str, int] = {}
+    for owner, units in reserved_at(location_id):
+        if units.get(sku):
+            out[owner] = out.get(owner, 0) + units[sku]
+    return out
 
 
 def reserved_at(location_id: str) -> Iterator[tuple[str, dict[str, int]]]:
-    """Every owner's reserved units per SKU at a place."""
+    """Every owner's reserved units per SKU at a place; a large order's come in several parts."""
     for number in range(OWNERS):
         for row in query(environment().inventory_table, "pk = :pk", {":pk": f"reserved#{location_id}#{number:02d}"}):
-            yield row["sk"], row["units"]
+            yield row["sk"].partition("#")[0], row["units"]
 
 
 def settle_debts(changes: Sequence[StockChange], opened: tuple[str, str] | None = None) -> tuple[list[StockChange], list[str]]:

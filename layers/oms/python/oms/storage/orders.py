@@ -4,6 +4,7 @@ pk            sk                         what
 ord_...       customer                   personal data (outside the range that steps read)
 ord_...       doc#order, doc#invoice#..  documents, written once
 ord_...       state#summary, state#...   everything that changes
+ord_...       doc#lines#000, state#lines#000   lines of a large order, a hundred to an item (see chunks)
 ord_...       timeline#00000001          one entry per commit: its facts, and the relay's work order
 number#c#n    claim                      the unique order number; tracking#n, key#... likewise
 """
@@ -25,6 +26,7 @@ from oms.orders.records import (
     Entry,
     Explanation,
     FulfillmentOrder,
+    LineChunk,
     Personal,
     Placed,
     ProcessException,
@@ -41,6 +43,7 @@ from oms.payments.gift_cards import sells_cards
 from oms.payments.records import Change, CreditMemo, Invoice, Payment
 from oms.storage.accounts import exposure_change
 from oms.storage.capacity import bookings
+from oms.storage.chunks import chunk_sk, join, kept
 from oms.storage.codec import encode
 from oms.storage.effects import movement, queue_entries, reservations, row_effect, summed
 from oms.storage.environment import environment
@@ -51,6 +54,7 @@ COLLECTIONS: dict[str, tuple[str, type[Record]]] = {
     "doc#invoice#": ("invoices", Invoice),
     "doc#memo#": ("credit_memos", CreditMemo),
     "doc#explanation#": ("explanations", Explanation),
+    "state#lines#": ("chunks", LineChunk),
     "state#fo#": ("fulfillment_orders", FulfillmentOrder),
     "state#shipment#": ("shipments", Shipment),
     "state#payment#": ("payments", Payment),
@@ -99,8 +103,9 @@ def load(order_id: str, *, personal: bool = False) -> Order:
         order.personal = Personal.model_validate(rows.get("customer", {"v": 1}))  # erased: there is nothing to write either
     order.relayed = Relayed.model_validate(rows.get("state#relayed", {}))
     order.in_books = int(rows.get("state#books", {}).get("booked", 0))
-    order.loaded = {sk: _fields(record) for sk, record in _records(order)}
-    order.held_before, order.waiting_before, order.booked_before = order.held(), order.waiting(), order.booked()
+    if order.placed.chunks:
+        join(order, [rows[chunk_sk(number)] for number in range(order.placed.chunks)])
+    _remember(order)
     return order
 
 
@@ -127,7 +132,8 @@ def commit(order: Order, cause: Cause, also: Sequence[Write] = ()) -> None:
         entry = Entry(sequence=summary.sequence + 1, at=order.now, actor=cause.actor, cause=cause.cause, facts=order.facts, moved=moved)
         summary.sequence += len(order.facts)
     table = environment().orders_table
-    writes = [_put(table, order, sk, record) for sk, record in _records(order) if _fields(record) != order.loaded.get(sk)]
+    changed = _changed(order)
+    writes = [_put(table, order, sk, record) for sk, record in changed]
     stock_at, at = len(writes), stamp()
     settled, arrived = settle_debts(summed(order.stock))
     stock = summed(settled)
@@ -155,12 +161,11 @@ def commit(order: Order, cause: Cause, also: Sequence[Write] = ()) -> None:
                 change = stock[index - stock_at]
                 raise _short(change) from error
         raise Lost(f"{order.id} changed meanwhile") from error
-    for sk, record in _records(order):
-        if _fields(record) != order.loaded.get(sk):
-            record.v += 1
-            order.loaded[sk] = _fields(record)
+    for sk, record in changed:
+        record.v += 1
+        order.loaded[sk] = _kept(order, record)
     order.facts, order.stock, order.claims, order.news = [], [], [], []
-    order.held_before, order.waiting_before, order.booked_before = order.held(), order.waiting(), order.booked()
+    _remember_effects(order)
 
 
 def update(order_id: str, command: Callable[[Order], Any], cause: Cause, *, personal: bool = False) -> Order:
@@ -270,9 +275,34 @@ def _records(order: Order) -> Iterator[tuple[str, Record]]:
                 yield prefix + key, record
 
 
-def _fields(record: Record) -> dict[str, Any]:
+def _changed(order: Order) -> list[tuple[str, Record]]:
+    """Records that differ from what is stored. The summary's version guards all of the order: whoever writes chunks of lines writes it."""
+    changed = [(sk, record) for sk, record in _records(order) if _kept(order, record) != order.loaded.get(sk)]
+    if order.chunks and changed and not any(record is order.summary for _, record in changed):
+        changed.append(("state#summary", order.summary))
+    return changed
+
+
+def _remember(order: Order) -> None:
+    order.loaded = {sk: _kept(order, record) for sk, record in _records(order)}
+    _remember_effects(order)
+
+
+def _remember_effects(order: Order) -> None:
+    order.held_before, order.waiting_before, order.booked_before = order.held(as_stored=True), order.waiting(), order.booked()
+
+
+def _kept(order: Order, record: Record) -> dict[str, Any]:
+    """What is stored of a record of this order: the lines of a large order are stored apart."""
+    if isinstance(record, LineChunk):
+        return kept(record)
+    apart = order.placed.chunks and (record is order.summary or record is order.placed)
+    return _fields(record, {"v", "lines"}) if apart else _fields(record)
+
+
+def _fields(record: Record, without: set[str] | None = None) -> dict[str, Any]:
     """What is stored of a record: all that differs from its defaults (what callers put into metadata stays as it is)."""
-    return record.model_dump(exclude={"v"}, exclude_defaults=True)
+    return record.model_dump(exclude=without or {"v"}, exclude_defaults=True)
 
 
 def _money_moved(order: Order) -> dict[str, dict[str, int]]:
@@ -290,7 +320,7 @@ def _money_moved(order: Order) -> dict[str, dict[str, int]]:
 
 
 def _put(table: str, order: Order, sk: str, record: Record) -> Write:
-    item = {"pk": order.id, "sk": sk, "v": record.v + 1, **_fields(record), **_index(order, record)}
+    item = {"pk": order.id, "sk": sk, "v": record.v + 1, **_kept(order, record), **_index(order, record)}
     if record.v == 0:
         return Write(table, encode(item), "attribute_not_exists(pk)")
     return Write(table, encode(item), "v = :v", encode({":v": record.v}))
@@ -351,7 +381,7 @@ def _beside(order: Order, stock: list[StockChange], arrived: list[str], at: str,
         for c in stock
         if c.on_hand
     ]
-    writes += reservations(order.id, order.held_before, order.held(), at)
+    writes += reservations(order.id, order.held_before, order.held(as_stored=True), at)
     skus = {line.id: line.sku for line in order.placed.lines}
     in_line = f"{order.placed.priority}#{order.placed.placed_at}#{order.id}"
     before, after = order.waiting_before, order.waiting()
