@@ -179,7 +179,9 @@ class TestGrants:
         assert statement["Action"] == [f"dynamodb:{action}" for action in actions]
         assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}
 
-    @pytest.mark.parametrize(("name", "kind"), [("carrier_webhook", "carriers"), ("payment_webhook", "payments"), ("payment_page", "links")])
+    @pytest.mark.parametrize(
+        ("name", "kind"), [("carrier_webhook", "carriers"), ("payment_webhook", "payments"), ("payment_page", "links")]
+    )
     def test_who_checks_signatures_reads_the_secrets_of_its_own_senders(self, name: str, kind: str) -> None:
         assert rights(name, f":secret:oms/webhooks/{kind}/*") == {"secretsmanager:GetSecretValue"}
         readers = [other for other in functions() if rights(other, f":secret:oms/webhooks/{kind}/")]

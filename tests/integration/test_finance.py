@@ -176,12 +176,15 @@ def killing(world: World, at: int, *, after: bool) -> Any:
     return {"after" if after else "before": watch}
 
 
+def to_books(call: Call) -> bool:
+    return call.operation == "SendMessage" and call.given["QueueUrl"] == ENVIRONMENT["BOOKS_QUEUE_URL"]
+
+
 class TestTheQueue:
     def test_the_books_are_told_of_money_and_of_nothing_else(self, world: World) -> None:
         order = world.delivered(order_body())
         world.pump()
-        sent = [call.given["Entries"] for call in world.wire.made if call.operation == "SendMessageBatch"]
-        (entry,) = [entry for entries in sent for entry in entries]
+        (entry,) = [call.given for call in world.wire.made if to_books(call)]
         assert order["id"] in entry["MessageBody"]
         assert entry["MessageDeduplicationId"].startswith(order["id"] + "#")
 
@@ -189,7 +192,7 @@ class TestTheQueue:
         order = world.delivered(order_body())
 
         def broken(call: Call) -> None:
-            if call.operation == "SendMessageBatch":
+            if to_books(call):
                 raise RuntimeError("gone")
 
         with world.wire.watched(before=broken):

@@ -330,8 +330,8 @@ class TestWays:
             (
                 "fulfillment",
                 ["capture_payment", "later_capture_payment", "secure_payment", "ship", "expired"],
-                "Ship, Next, Capture payment, Next, Wait for the gateway: Capture payment, Capture payment, Next, Secure payment, Next, Ship, "
-                "Next, Expired",
+                "Ship, Next, Capture payment, Next, Wait for the gateway: Capture payment, Capture payment, Next, Secure payment, Next, "
+                "Ship, Next, Expired",
             ),
             (
                 "fulfillment",

@@ -133,7 +133,38 @@ def taken_in_bulk_and_troubled(engine: Engine) -> str:
     return str(order["id"])
 
 
-LIVES = {"sold and returned": sold_and_returned, "taken in bulk and troubled": taken_in_bulk_and_troubled}
+def cut_short_and_authorized_again(engine: Engine) -> str:
+    """B is refused and given up, its money let go; what is authorized allows one capture only, and A leaves in two parcels."""
+    world = engine.world
+
+    def act(path: str, body: JSON | None = None, method: str = "POST", **headers: str) -> Any:
+        answer = persistent(world, method, path, body, **headers).body
+        engine.settle()
+        return answer
+
+    act("/v1/channels/web", {"location_group": "all", "on_unfillable": "cancel_and_refund"}, method="PUT")
+    act("/v1/inventory/B/lyon", {"on_hand": 0}, method="PUT")
+    order = act("/v1/orders", order_body(token="tok_single_capture"))
+    work = f"/v1/fulfillment-orders/{world.order(order['id'])['fulfillment_orders'][0]['id']}"
+    act(f"{work}/reject", {"reason": "broken", "lines": units({"2": 1})})
+    for number in ("T", "U"):
+        act(f"{work}/ship", packages({"1": 1}, prefix=number), **{"Idempotency-Key": number})
+        told(world, f"{number}1", "delivered")
+        engine.settle()
+    return str(order["id"])
+
+
+LIVES = {
+    "sold and returned": sold_and_returned,
+    "taken in bulk and troubled": taken_in_bulk_and_troubled,
+    "cut short and authorized again": cut_short_and_authorized_again,
+}
+# What moves in each: authorized, captured, refunded, voided.
+MONEY = {
+    "sold and returned": ([3500], [603, 2897], [1200], []),
+    "taken in bulk and troubled": ([3500], [3500], [], []),
+    "cut short and authorized again": ([1448, 3500], [1448, 1449], [], [603]),
+}
 
 
 def end_of(engine: Engine, order_id: str) -> JSON:
@@ -204,6 +235,7 @@ def test_undisturbed_it_ends_well_and_all_its_writes_are_covered_below(life: str
     end, most = undisturbed(life)
     assert end["order"]["status"] == "completed"
     assert set(end["executions"].values()) == {"SUCCEEDED"}
+    assert tuple(end["money"].values()) == MONEY[life]
     assert max(writes for function, writes in most.items() if function != "relay") <= MOST_WRITES
 
 

@@ -214,6 +214,31 @@ def test_a_refund_that_is_declined_is_an_exception_and_a_retry_asks_with_a_new_k
     assert again(engine, order)["credit_memos"] == []
 
 
+@pytest.mark.parametrize("action", ["retry", "resolve", "abandon"])
+def test_a_refund_for_a_cancellation_that_is_declined_is_decided_by_a_person(engine: Engine, action: str) -> None:
+    """Paid up front elsewhere, then one of two units (12.00 with 3.00 for its delivery) is refused by all and given up."""
+    world = engine.world
+    world.done("PUT", "/v1/channels/web", {"location_group": "all", "on_unfillable": "cancel_and_refund"})
+    world.stock("A", "lyon", 0)
+    paid = {"authorization": {"reference": "a_1.tok_refund_decline", "amount": 3000}, "capture": {"reference": "c_1", "amount": 3000}}
+    order = placed(engine, order_body(quantities={"A": 2}, payments=[{"method": "card", "gateway": "sandbox", "amount": 3000, **paid}]))
+    refused = {"reason": "broken", "lines": [{"line_id": "1", "quantity": 1}]}
+    act(engine, f"/v1/fulfillment-orders/{fo_of(order)}/reject", refused)
+    (change,) = again(engine, order)["changes"]
+    problem = exception(engine)
+    assert (problem["step"], problem["kind"]) == ("Settle", "payment")
+    assert problem["actions"] == ["retry", "resolve:recorded", "abandon"]
+    assert problem["cause"].startswith("PaymentDeclined: the refund of 1500")
+    act(engine, f"/v1/exceptions/{problem['id']}/{action}", {"action": "recorded"} if action == "resolve" else None)
+    path = {"retry": ["Settle", "Raise exception: Settle"], "resolve": ["Settle", "Settled"], "abandon": ["Abandoned"]}[action]
+    assert engine.path(change["id"]) == ["Settle", "Raise exception: Settle", *path]
+    keys = [key[-2:] for key in world.gateway.calls if "/refund/" in key]
+    assert keys == (["/1", "/2"] if action == "retry" else ["/1"])
+    order = again(engine, order)
+    assert order["changes"][0]["status"] == ("done" if action == "resolve" else "pending")
+    assert (order["payment"]["refunded"], order["money_owed"]) == ((1500, "none") if action == "resolve" else (0, "credit_owed"))
+
+
 def test_stock_that_vanished_is_an_exception_until_there_is_some(engine: Engine) -> None:
     world = engine.world
     world.stock("A", "lyon", 0)

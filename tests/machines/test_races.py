@@ -170,6 +170,32 @@ def test_delivered_while_the_money_is_being_captured(engine: Engine) -> None:
     assert world.order(order["id"])["status"] == "completed"
 
 
+def raises(call: Call) -> bool:
+    """The write that puts an exception on record."""
+    keys = [str(each.get("Put", {}).get("Item", {}).get("sk", {}).get("S", "")) for each in call.given.get("TransactItems", [])]
+    return any(key.startswith("state#exception#") for key in keys)
+
+
+def test_paid_while_the_exception_for_want_of_money_is_being_raised(engine: Engine) -> None:
+    """Secure payment has found nobody who pays; another card comes before the exception is on record. Nobody needs to decide anything."""
+    world = engine.world
+    order_id = world.place(order_body(token="tok_reauthorization_decline"))["id"]
+    engine.settle()
+    world.advance(days=8)
+    with held_up(engine, raises) as gate:
+        world.invoke("reconcile", {})
+        reached(engine, gate)
+        card = {"method": "card", "gateway": "sandbox", "token": "tok_approve", "amount": 3500}
+        assert world.call("POST", f"/v1/orders/{order_id}/payments", card).status == 202
+        engine.until(lambda: world.order(order_id)["changes"][0]["status"] == "done")
+        gate.opened.set()
+        engine.settle()
+    order = world.order(order_id)
+    assert engine.path(fo_of(order)) == ["Ship", "Secure payment", "Raise exception: Secure payment", "Secure payment", "Ship"]
+    assert order["fulfillment_orders"][0]["status"] == "released"
+    assert [(problem["status"], problem["action"]) for problem in order["exceptions"]] == [("resolved", "paid")]
+
+
 def token_of(engine: Engine, record_id: str) -> Any:
     items = engine.world.items()["oms-orders"]
     return next((item["token"]["S"] for item in items if item["sk"]["S"] == f"state#wait#{record_id}"), None)

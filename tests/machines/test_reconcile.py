@@ -122,6 +122,56 @@ def test_a_dead_execution_goes_on_as_the_next_run_and_its_exception_is_closed(en
     assert engine.statuses()[f"{fo}-2"] == "Deliver"
 
 
+def refused_by_all(engine: Engine) -> str:
+    """An order that nobody can serve any more, which its second run would give up."""
+    world = engine.world
+    world.done("PUT", "/v1/channels/web", {"location_group": "all", "on_unfillable": "cancel_and_refund"})
+    for sku in ("A", "B"):
+        world.stock(sku, "lyon", 0)
+    order = placed(engine)
+    world.done("POST", f"/v1/fulfillment-orders/{fo_of(order)}/reject", {"reason": "flood"})
+    return str(order["id"])
+
+
+def test_a_change_whose_machine_was_never_started_is_settled(engine: Engine) -> None:
+    order_id = refused_by_all(engine)
+    engine.world.step("allocate", "Allocate", order_id)
+    lose_stream(engine, order_id)
+    (change,) = engine.world.order(order_id)["changes"]
+    assert (change["status"], change["id"] in engine.executions) == ("pending", False)
+    engine.world.advance(minutes=6)
+    assert reconcile(engine)["started"] == 1
+    assert engine.path(change["id"]) == ["Settle", "Settled"]
+    assert engine.world.order(order_id)["status"] == "cancelled"
+    assert engine.world.gateway.moved("void") == [3500]
+
+
+def test_a_change_whose_execution_died_is_settled_by_its_next_run(engine: Engine) -> None:
+    """It dies with the money moved and nobody told: what it asked for is found on record, and not asked for twice."""
+    world = engine.world
+
+    def dies(event: Any) -> None:
+        if event["step"] == "Raise exception: Settle":
+            raise Killed
+
+    def closing(call: Call) -> None:
+        if call.operation == "TransactWriteItems" and "change.done" in str(call.given):
+            raise Killed
+
+    order_id = refused_by_all(engine)
+    engine.on_task = dies
+    with world.wire.watched(before=closing):
+        engine.until(lambda: "FAILED" in engine.statuses().values())
+    engine.on_task = lambda event: None
+    (change,) = world.order(order_id)["changes"]
+    assert (change["status"], world.gateway.moved("void")) == ("pending", [3500])
+    world.advance(minutes=6)
+    assert reconcile(engine)["restarted"] == 1
+    assert engine.path(f"{change['id']}-2") == ["Settle", "Settled"]
+    assert ("execution.restarted", {"machine": "change", "record_id": change["id"], "was": "FAILED"}) in world.facts(order_id)
+    assert (world.order(order_id)["status"], world.gateway.moved("void")) == ("cancelled", [3500])
+
+
 def test_abandoned_work_is_not_started_again(engine: Engine) -> None:
     world = engine.world
     order = placed(engine)

@@ -22,7 +22,7 @@ from oms.fulfillment import work
 from oms.orders.order import Order
 from oms.payments.clock import authorization_news, watch_authorizations
 from oms.payments.cover import due
-from oms.payments.funds import open_amount, unsecured
+from oms.payments.funds import open_amount
 from oms.payments.receipts import ReceivedPayment, receive_payment
 from oms.payments.tender_request import Tender
 from oms.returns import returns
@@ -106,9 +106,18 @@ class Life(RuleBasedStateMachine):
         cancels=st.booleans(),
         asks=st.booleans(),
         troubles=st.lists(st.sampled_from(TROUBLES), max_size=1),
+        far=st.booleans(),
     )
     def place(
-        self, body: dict[str, Any], stock: int, voids_parts: bool, later_on: bool, cancels: bool, asks: bool, troubles: list[str]
+        self,
+        body: dict[str, Any],
+        stock: int,
+        voids_parts: bool,
+        later_on: bool,
+        cancels: bool,
+        asks: bool,
+        troubles: list[str],
+        far: bool,
     ) -> None:
         self._context = a_shop(voids_parts=voids_parts)
         self.shop = self._context.__enter__()
@@ -124,27 +133,29 @@ class Life(RuleBasedStateMachine):
                 if given := tender.get("authorization"):
                     shop.bank.given(given["reference"], given["amount"], "authorization", expires_at=given.get("expires_at"))
                 if given := tender.get("capture"):
-                    shop.bank.given(given["reference"], given["amount"], "capture", of=f"auth-{number}" if "authorization" in tender else None)
+                    shop.bank.given(
+                        given["reference"], given["amount"], "capture", of=f"auth-{number}" if "authorization" in tender else None
+                    )
         shop.bank.troubles = troubles
         shop.place(body, later_on=later_on)
         for payment in shop.order().payments.values():
             shop.bank.adopt(payment)
         shop.run()
+        if far:
+            self.all_goes_well()
 
     # --- what goes wrong next ---
 
-    @rule(trouble=st.sampled_from(TROUBLES), after=st.integers(0, 2))
-    def gateway_gives_trouble(self, trouble: str, after: int) -> None:
-        self.shop.bank.troubles = [""] * after + [trouble]
-
-    @rule(write=st.integers(1, 3), when=st.sampled_from(["before", "after"]))
-    def process_will_die(self, write: int, when: str) -> None:
-        self.shop.kill_at = (write, when)
-
-    @rule(data=st.data())
-    def something_happens_meanwhile(self, data: st.DataObject) -> None:
-        """While the bank works at the next instruction, another execution goes on or all its news come in."""
-        self.shop.bank.meanwhile = [self._another_machine if data.draw(st.booleans()) else self.shop.hear_all]
+    @rule(what=st.sampled_from([*TROUBLES, "dies before", "dies after", "another machine", "news"]), after=st.integers(0, 2))
+    def something_goes_wrong(self, what: str, after: int) -> None:
+        """With the next instructions to the bank; or the process dies around one of its next writes; or while the bank works at the next
+        instruction another execution goes on, or all the bank's news come in."""
+        if what.startswith("dies"):
+            self.shop.kill_at = (after + 1, what.removeprefix("dies "))
+        elif what in TROUBLES:
+            self.shop.bank.troubles = [""] * after + [what]
+        else:
+            self.shop.bank.meanwhile = [self._another_machine if what == "another machine" else self.shop.hear_all]
 
     def _another_machine(self) -> None:
         if len(self.shop.busy) == 1:
@@ -184,6 +195,15 @@ class Life(RuleBasedStateMachine):
         self._send(fo.id, {line_id: units for line_id, units in sent.items() if units})
         if run:
             self.shop.run()
+
+    @precondition(lambda self: self._open_work())
+    @rule()
+    def all_goes_well(self) -> None:
+        """Everything open is shipped, paid for and delivered, so that lives get as far as returns."""
+        for fo in self._open_work():
+            self._send(fo.id, {line_id: line.open for line_id, line in fo.lines.items() if line.open})
+        self.shop.run()
+        self.shop.change(_arrive)
 
     @precondition(lambda self: self._open_work())
     @rule(data=st.data(), quantity=st.integers(1, 3), run=st.booleans())
@@ -300,7 +320,7 @@ class Life(RuleBasedStateMachine):
         elif authorization_news(order):
             shop.change(watch_authorizations)
         elif any(ret.status in ("approved", "partially_received") for ret in order.returns.values()):
-            shop.change(lambda fresh: [returns.close(fresh, ret) for ret in fresh.returns.values() if ret.status == "partially_received"])
+            shop.change(_close_returns)
         elif self._open_problems():
             problem = self._open_problems()[0]
             choices = self._choices(problem)
@@ -346,7 +366,7 @@ class Life(RuleBasedStateMachine):
             return ["resolve:not_done"]
         if problem.step == "Payment news":
             return ["resolve:accept"]
-        if problem.step == "Settle":
+        if problem.step == "Settle" and "the refund of" not in problem.cause:
             offered = [action for action in offered if action != "resolve:recorded"] or ["retry"]
         return offered
 
@@ -381,11 +401,19 @@ class Life(RuleBasedStateMachine):
         self._act(lambda order: receive_payment(order, invoice_id, request))
 
     def _refunds(self) -> list[Any]:
-        return [e for e in self.shop.bank.history if e.what.kind == "refund" and e.outcome.state == "succeeded" and e.parts and e.parts[0][1]]
+        return [
+            e for e in self.shop.bank.history if e.what.kind == "refund" and e.outcome.state == "succeeded" and e.parts and e.parts[0][1]
+        ]
 
 
 def _arrive(order: Order) -> None:
     work.arrive(order, [parcel for parcel in order.shipments.values() if not parcel.delivered_at], order.now)
+
+
+def _close_returns(order: Order) -> None:
+    for ret in order.returns.values():
+        if ret.status in ("approved", "partially_received"):
+            returns.close(order, ret)
 
 
 TestLife = Life.TestCase

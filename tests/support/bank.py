@@ -31,6 +31,7 @@ _THINKS: set[tuple[Kind, str]] = {
     ("capture", "async_capture"),
     ("refund", "async_refund"),
     ("refund", "async_refund_decline"),
+    ("void", "async_void"),
 }
 TOKENS = ("approve", "single_capture", "short", *sorted({token for _, token in [*_REFUSES, *_THINKS]}))
 """What a card does is in its token's name, as with the sandbox."""

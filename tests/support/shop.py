@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import count
 from typing import Any
 
 import pytest
@@ -30,11 +31,12 @@ from oms.flows.secure_payment import secure_payment_step
 from oms.flows.settle import settle_step
 from oms.inventory.stock import Stock
 from oms.machines.executions import Execution, needed
-from oms.machines.outcomes import go, outcome, state_key
+from oms.machines.outcomes import outcome, state_key
 from oms.orders.order import Order
 from oms.orders.placing import read_order
 from oms.orders.records import Wait
 from oms.payments.credit import CreditAccountRequest
+from oms.payments.news import PaymentNews
 from oms.service.exceptions import open_exception
 from oms.settings import ChannelSettings, LocationSettings
 from oms.storage import settings as stored_settings
@@ -174,6 +176,10 @@ class Shop:
                 continue
             return
 
+    def hear_now(self, news: PaymentNews) -> None:
+        """What the bank tells before it answers."""
+        note(news, "sandbox", "webhook")
+
     def hear_all(self) -> None:
         """Hand over all of them."""
         for index in range(len(self.bank.notifications)):
@@ -289,10 +295,12 @@ def a_shop(**bank: Any) -> Iterator[Shop]:
         stored_settings._cached.clear()
         shop = Shop(bank=Bank(**bank))
         shop.tables.on_write = shop.wrote
-        shop.bank.tell = lambda news: note(news, "sandbox", "webhook") and None
+        shop.bank.tell = shop.hear_now
         monkeypatch.setattr("oms.storage.table.client", lambda service: shop.tables)
         monkeypatch.setattr("time.sleep", lambda seconds: shop.pass_time(seconds=seconds))
         monkeypatch.setattr(clock, "datetime", _ticking(shop))
+        numbers = count(1)
+        monkeypatch.setattr("oms.orders.capture.new_order_id", lambda: f"ord_{next(numbers):020d}")
         monkeypatch.setitem(GATEWAYS, "sandbox", shop.bank)
         monkeypatch.setitem(GATEWAYS, "credit", Credit())
         yield shop

@@ -67,7 +67,7 @@ SECRETS = {
     )
 }
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "SendMessage", "DeleteMessage", "PutEvents", "StartExecution"}
-WRITES |= {"SendTaskSuccess", "SendTaskFailure", "SendMessageBatch"}
+WRITES |= {"SendTaskSuccess", "SendTaskFailure"}
 FIRST_COUNT = "2026-01-01T00:00:00.000Z"
 PRICES = {"A": 1200, "B": 500}
 JSON = dict[str, Any]

@@ -451,7 +451,7 @@ def test_a_stream_batch_is_the_timeline_without_gaps(world: World) -> None:
 
 def test_a_batch_of_the_books_queue_is_a_notice_of_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
     (record,) = event("books/notices")["Records"]
-    sent = books_queue._message(0, books_queue.Notice(ORDER, "web", "10", (9,)))
+    sent = books_queue.message(books_queue.Notice(ORDER, "web", "10", (9,)))
     assert (record["body"], record["attributes"]["MessageGroupId"]) == (sent["MessageBody"], sent["MessageGroupId"])
     assert record["attributes"]["MessageDeduplicationId"] == sent["MessageDeduplicationId"]
     handler = importlib.import_module("functions.bookkeeper.handler")

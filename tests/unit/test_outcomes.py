@@ -72,6 +72,17 @@ def test_ship_goes_where_its_fulfillment_order_went(status: str, next_: str) -> 
     assert resumed(order, fo.id, "Ship") == {"next": next_}
 
 
+@pytest.mark.parametrize(
+    ("held_by", "ship", "release"),
+    [("payment", "secure_payment", {"next": "secure_payment"}), ("order", "hold", None), ("location", "hold", None)],
+)
+def test_work_that_is_held_for_want_of_money_has_its_payment_secured(held_by: str, ship: str, release: object) -> None:
+    _, order, fo = shipping()
+    fo.status, fo.held_by = "on_hold", held_by
+    assert resumed(order, fo.id, "Ship") == {"next": ship}
+    assert resumed(order, fo.id, "Wait for release") == release
+
+
 @pytest.mark.parametrize("status", ["partially_shipped", "shipped", "delivered", "on_hold", "expired"])
 def test_what_left_is_invoiced_before_anything_else(status: str) -> None:
     _, order, fo = shipping(shipped=1)
@@ -165,12 +176,15 @@ def test_wait_for_goods(status: str, received: int, settled: int, expected: obje
     assert resumed(order, "r", "Wait for goods") == expected
 
 
-def test_an_exception_waits_for_a_decision_and_retry_resumes_exactly_its_step() -> None:
+@pytest.mark.parametrize(
+    ("step", "next_"), [("Capture payment", "capture_payment"), ("Secure payment", "secure_payment"), ("Settle", "settle")]
+)
+def test_an_exception_waits_for_a_decision_and_retry_resumes_exactly_its_step(step: str, next_: str) -> None:
     order = World().place(an_order())
-    problem = exceptions.open_exception(order, order.id, "Capture payment", "Conflict", "held", "x", NOW)
+    problem = exceptions.open_exception(order, order.id, step, "Conflict", "held", "x", NOW)
     assert resumed(order, problem.id, "Raise exception") is None
     exceptions.retry(order, problem, exceptions.RetryRequest())
-    assert resumed(order, problem.id, "Raise exception") == {"next": "capture_payment"}
+    assert resumed(order, problem.id, "Raise exception") == {"next": next_}
 
 
 def test_an_abandoned_exception_ends() -> None:

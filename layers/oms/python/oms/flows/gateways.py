@@ -45,6 +45,7 @@ GATEWAYS: Gateways = {
     **{guarded.name: guarded for guarded in _GUARDED},
     "credit": OnDemand("oms.flows.credit:Credit", key_hours=None, voids_parts=True),
     "manual": Manual(),
+    "terms": Manual(),  # what was paid on an invoice came by bank transfer or the like, and goes back so
 }
 
 

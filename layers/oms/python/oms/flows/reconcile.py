@@ -148,7 +148,9 @@ def _repair(order_id: str, cutoff: str, report: Report) -> Order | None:
 def _tell_books(order: Order) -> bool:
     """Whether the books lack something of the order, which they are told of then."""
     behind = order.relayed.books > order.in_books or bool(unnumbered(order))
-    return behind and not books_queue.send([books_queue.Notice(order.id, order.placed.channel, f"again-{order.now}")])
+    if behind:
+        books_queue.send(books_queue.Notice(order.id, order.placed.channel, f"again-{order.now}"))
+    return behind
 
 
 def _expired(hold: Hold, now: str) -> bool:

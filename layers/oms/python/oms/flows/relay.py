@@ -66,12 +66,11 @@ def relay_order(order_id: str) -> None:
 
 
 def _together(works: list[Work]) -> None:
-    """Read all, publish all in few calls, tell the books, then start and resume; an order that fails stops by itself."""
+    """Read all, publish all in few calls, then start, resume and tell the books; an order that fails stops by itself."""
     with ThreadPoolExecutor(_WORKERS) as pool:
         each = map if len(works) == 1 else pool.map
         list(each(lambda work: _try(_read, work), works))
         _publish(works)
-        _tell_books(works)
         list(each(lambda work: _try(_act, work), works))
 
 
@@ -111,6 +110,7 @@ def _act(work: Work) -> None:
             resumed[wait.id] = wait.entered
     published = _last(work.news) if work.news else order.relayed.published
     books = _last(work.for_books) if work.for_books else order.relayed.books
+    _tell_books(work, order)
     done = Relayed(published=published, books=books, resumed=resumed)
     if done != order.relayed:
         advance(work.order_id, done)
@@ -165,26 +165,11 @@ def _publish(works: list[Work]) -> None:
                 work.error = error
 
 
-def _tell_books(works: list[Work]) -> None:
-    """Send the books what has to do with money, before the order's mark moves on. Orders that cannot be sent are stopped."""
-    telling = [work for work in works if work.order and not work.error and work.for_books]
-    notices = [
-        books_queue.Notice(
-            work.order_id, work.order.placed.channel, str(_last(work.for_books)), tuple(entry.sequence for entry in work.for_books)
-        )
-        for work in telling
-        if work.order
-    ]
-    refused: list[str] = []
-    try:
-        refused = books_queue.send(notices)
-    except Exception as error:
-        # As in _try: the batch goes on without these orders.
-        for work in telling:
-            work.error = error
-    for work in telling:
-        if work.order_id in refused:
-            work.error = RuntimeError("the books' queue refused the message")
+def _tell_books(work: Work, order: Order) -> None:
+    """Send the books what has to do with money, before the order's mark moves on."""
+    if work.for_books:
+        numbers = tuple(entry.sequence for entry in work.for_books)
+        books_queue.send(books_queue.Notice(order.id, order.placed.channel, str(_last(work.for_books)), numbers))
 
 
 def _calls(events: list[tuple[Work, dict[str, Any]]]) -> Iterator[list[tuple[Work, dict[str, Any]]]]:

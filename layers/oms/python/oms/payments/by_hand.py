@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from oms.errors import Conflict
 from oms.ids import invoice_of, memo_of
+from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments import ledger
 from oms.payments.records import Payment, PaymentEvent
@@ -14,12 +15,20 @@ from oms.payments.records import Payment, PaymentEvent
 def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
     """Settle the last instructions for work, a return or a change that are open or were declined: done by hand, or not done at all.
 
-    Conflict if there is nothing of the kind. An instruction that was not done is given again under a new key.
+    Conflict if there is nothing of the kind, or a tender of a declined refund has not that much left: others were paid back from it since,
+    and a retry plans anew. An instruction that was not done is given again under a new key.
     """
     documents = _documents(order, subject)
     rows = [(payment, event) for payment in order.payments.values() for event in _unsettled(payment, documents)]
     if not rows:
         raise Conflict("there is no instruction to a gateway that has failed or is open for it")
+    for payment, event in rows if done else ():
+        left = ledger.fold(payment).refundable
+        if event.kind == "refund" and event.state == "failed" and event.amount > left:
+            currency = order.placed.currency
+            raise Conflict(
+                f"only {show(left, currency)} of {payment.id} can be paid back now, not {show(event.amount, currency)}; retry instead"
+            )
     for payment, event in rows:
         state = "succeeded" if done else "failed"
         reference = f"by-hand:{event.key}"

@@ -21,7 +21,9 @@ def to_invoice(order: Order) -> int:
 
 
 def available(order: Order, until: str) -> int:
-    """Money for invoices to come, as it will be at that time: captured and unused, authorized and not run out, on terms."""
+    """Money for invoices to come, as it will be at that time: captured and unused, authorized and not run out, on terms. For a time that
+    is over, as it is now: what has run out since covers no overdue work."""
+    until = max(until, order.now)
     free = sum(each.free for payment in order.payments.values() for each in authorizations(payment) if each.live(until))
     return excess(order) + free + sum(terms_left(order, payment) for payment in order.payments.values())
 

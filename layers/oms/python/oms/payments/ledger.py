@@ -202,8 +202,11 @@ def find(payment: Payment, key: str) -> PaymentEvent | None:
 
 
 def attempt_key(payment: Payment, base: str) -> str:
-    """The key of what is to be asked now: `base`/1, and one more after each definitive answer on record, never otherwise (design section
-    3). An instruction without an answer keeps its key; one that succeeded is not given again, so more for the same reason is another one."""
+    """The key of what is to be asked now: `base`/1, and one more after each definitive answer on record, never otherwise.
+
+    An instruction without an answer keeps its key (design section 3). What succeeded is not planned again: more for the same document (an
+    authorization that ran out once more) is another instruction.
+    """
     asked = [event for event in newest(payment.events) if event.key and event.key.startswith(base + "/")]
     return f"{base}/{1 + sum(event.state != 'requested' for event in asked)}"
 

@@ -106,6 +106,9 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
     )
     order.exceptions[problem.id] = problem
     order.record("exception.opened", exception_id=problem.id, kind=kind, step=step, subject=subject)
+    fo = order.fulfillment_orders.get(subject)
+    if fo and step == "Secure payment" and kind == "payment" and fo.held_by != "payment":
+        _close(order, problem, "resolved", "paid", None)  # the money came while the exception was on its way here
     return problem
 
 

@@ -1,0 +1,186 @@
+"""Published cases of payments, with their own figures: what a correct system does with them (worked examples D02, D04, D10, F11)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from oms.clock import later
+from oms.errors import Conflict
+from oms.orders import statuses
+from oms.orders.order import Order
+from oms.orders.records import LineState
+from oms.payments import ledger
+from oms.payments.clock import watch_authorizations
+from oms.payments.cover import surplus
+from oms.payments.funds import Funds, FundsMissing, ensure_excess, ensure_funds, ensure_refunds, unapplied
+from oms.payments.records import PaymentEvent
+from oms.payments.renewal import missing_in_all, note_expired, to_renew
+from oms.payments.requests import ask, conclude
+from oms.payments.transfers import Answer, Transfer, add_moves, record
+from oms.service.changes import open_change
+from tests.support.orders import a_line, an_order
+from tests.unit.memory import GATEWAYS, World
+
+
+def take(order: Order, transfer: Transfer, parts: Any) -> list[int]:
+    """Ask for these parts, record what the gateway says; the amounts that moved."""
+    moves = add_moves(order, transfer, parts)
+    answers = [Answer(each, ask(GATEWAYS["sandbox"], order.payments[each.payment_id], each.what)) for each in moves]
+    record(order, transfer, answers)
+    return [each.outcome.amount for each in answers if each.outcome.state == "succeeded"]
+
+
+def test_a_second_capture_of_4575_where_one_is_allowed_is_authorized_anew_d02() -> None:
+    world = World()
+    order, fo = world.allocated(an_order(a_line("1", "A", 1, 1000), a_line("2", "B", 1, 3575), token="tok_single_capture"))
+    world.ship(order, fo, {"1": 1})
+    assert world.invoice(order, next(iter(order.shipments.values()))).captures[0]["amount"] == 1000
+    (payment,) = order.payments.values()
+    sums = ledger.fold(payment)
+    assert (sums.authorized, sums.captured, sums.voided, sums.open_authorization) == (4575, 1000, 3575, 0)
+    assert (ensure_funds(order, 3575).missing, missing_in_all(order, order.now)) == (3575, 3575)
+    order.now = later(order.now, minutes=1)
+    parts = to_renew(order, 3575, later(order.now, days=1))
+    assert take(order, Transfer("authorization", fo.id), parts) == [3575]
+    assert ([each.open for each in ledger.authorizations(payment)], ensure_funds(order, 3575).missing) == ([0, 3575], 0)
+    assert to_renew(order, 1, order.now) == []
+
+
+def captured_4575(token: str = "tok_approve") -> tuple[World, Order]:
+    world = World()
+    return world, world.delivered(an_order(a_line(quantity=1, unit_price=4575), token=token))
+
+
+@pytest.mark.parametrize("amount", [4575, 1000])
+def test_what_was_captured_is_refunded_d04(amount: int) -> None:
+    _, order = captured_4575()
+    assert take(order, Transfer("refund", "cm_1"), ensure_refunds(order, amount)) == [amount]
+    assert statuses.buckets(order).refunded == amount
+
+
+@pytest.mark.parametrize("amount", [5575, 4576])
+def test_more_than_was_captured_leaves_no_refund_d04(amount: int) -> None:
+    _, order = captured_4575()
+    with pytest.raises(Conflict):
+        ensure_refunds(order, amount)
+    assert not [event for payment in order.payments.values() for event in payment.events if event.kind == "refund"]
+
+
+def test_a_refund_of_nothing_asks_nobody_d04() -> None:
+    _, order = captured_4575()
+    assert add_moves(order, Transfer("refund", "cm_1"), ensure_refunds(order, 0)) == []
+
+
+def test_a_payment_that_was_not_captured_is_not_refunded_d04() -> None:
+    with pytest.raises(Conflict):
+        ensure_refunds(World().place(an_order(a_line(quantity=1, unit_price=4575))), 1000)
+
+
+def test_a_declined_refund_counts_as_none_and_a_second_attempt_is_a_new_instruction_d04() -> None:
+    _, order = captured_4575("tok_refund_decline")
+    assert take(order, Transfer("refund", "cm_1"), ensure_refunds(order, 1000)) == []
+    assert (statuses.buckets(order).refunded, statuses.buckets(order).refundable) == (0, 4575)
+    (again,) = add_moves(order, Transfer("refund", "cm_1"), ensure_refunds(order, 1000))
+    assert again.what.key.endswith("/2")
+
+
+def test_a_refund_whose_step_failed_later_is_found_and_not_given_twice_d04() -> None:
+    _, order = captured_4575()
+    take(order, Transfer("refund", "cm_1"), ensure_refunds(order, 4575))
+    with pytest.raises(Conflict):
+        ensure_refunds(order, 1)
+    assert [event.amount for payment in order.payments.values() for event in payment.events if event.kind == "refund"] == [4575]
+
+
+def event(kind: str, amount: int, state: str = "succeeded") -> PaymentEvent:
+    return PaymentEvent.model_validate(
+        {"kind": kind, "state": state, "amount": amount, "at": "2026-11-23T08:00:00.000Z", "reference": kind}
+    )
+
+
+@pytest.mark.parametrize(
+    ("total", "events", "owed", "status"),
+    [
+        pytest.param(0, [event("authorization", 10, "failed")], "none", "failed", id="nothing to pay, payments failed: nothing is owed"),
+        pytest.param(1000, [event("authorization", 1000, "failed")], "balance_due", "failed", id="only failed"),
+        pytest.param(1000, [event("capture", 1001)], "credit_owed", "captured", id="paid above the total"),
+        pytest.param(1000, [event("capture", 999)], "balance_due", "partially_captured", id="paid below the total"),
+        pytest.param(1000, [event("capture", 1000)], "none", "captured", id="paid the total"),
+    ],
+)
+def test_the_payment_state_of_an_order_d10(total: int, events: list[PaymentEvent], owed: str, status: str) -> None:
+    order = World().place(an_order(a_line(quantity=1, unit_price=1000), off=total - 1000))
+    order.payments = World().place(an_order()).payments
+    next(iter(order.payments.values())).events = events
+    assert (statuses.money_owed(order), statuses.payment_status(order)) == (owed, status)
+
+
+@pytest.mark.parametrize(
+    ("events", "owed", "status"),
+    [
+        pytest.param([event("authorization", 1000), event("void", 1000)], "none", "voided", id="nothing paid"),
+        pytest.param([event("authorization", 1000), event("capture", 1000)], "credit_owed", "captured", id="all paid"),
+        pytest.param([event("capture", 1000), event("refund", 1000)], "none", "refunded", id="all paid and refunded"),
+    ],
+)
+def test_the_payment_state_of_a_cancelled_order_d10(events: list[PaymentEvent], owed: str, status: str) -> None:
+    order = World().place(an_order(a_line(quantity=1, unit_price=1000)))
+    order.summary.lines["1"] = LineState(ordered=1, cancelled=1)
+    next(iter(order.payments.values())).events = events
+    assert (statuses.money_owed(order), statuses.payment_status(order)) == (owed, status)
+    assert statuses.order_status(order) == ("cancelled" if owed == "none" else "open")
+
+
+def test_an_authorization_that_ran_out_is_not_captured_until_there_is_a_new_one_f11() -> None:
+    order, fo = World().allocated(an_order(a_line(quantity=2)))
+    order.now = later(order.now, days=8)
+    watch_authorizations(order)
+    assert [fact.type for fact in order.facts] == ["payment.authorization_expired", "fulfillment_order.held"]
+    assert (fo.status, fo.held_by, ensure_funds(order, 2000)) == ("on_hold", "payment", Funds(missing=2000))
+    assert statuses.buckets(order).open_authorization == 0
+    assert take(order, Transfer("authorization", fo.id), to_renew(order, 2000, later(order.now, days=1))) == [2000]
+    (payment,) = order.payments.values()
+    (part,) = ensure_funds(order, 2000).captures
+    assert (part.of, part.amount) == (ledger.authorizations(payment)[-1].reference, 2000)
+    assert take(order, Transfer("capture", "inv_1"), [part]) == [2000]
+    assert [each.captured for each in ledger.authorizations(payment)] == [0, 2000]
+
+
+def test_an_order_captured_in_part_is_not_cancelled_when_the_rest_runs_out_f11() -> None:
+    world = World()
+    order, fo = world.allocated(an_order(a_line(quantity=2)))
+    world.ship(order, fo, {"1": 1})
+    world.invoice(order, next(iter(order.shipments.values())))
+    order.now = later(order.now, days=8)
+    assert note_expired(order) == 1000
+    assert (statuses.order_status(order), statuses.payment_status(order), statuses.money_owed(order)) == (
+        "open",
+        "partially_captured",
+        "balance_due",
+    )
+    assert (statuses.totals(order).grand_total, missing_in_all(order, order.now)) == (2000, 1000)
+    assert note_expired(order) == 0
+
+
+def test_two_quick_cancellations_of_twenty_pay_back_twenty_and_twenty() -> None:
+    """Salesforce's published hazard: 20 and 40, because the second asks for the excess of the whole order while the first is under way."""
+    world = World()
+    taken = {"method": "card", "gateway": "sandbox", "amount": 10000, "capture": {"reference": "cap-1", "amount": 10000}}
+    order = world.place(an_order(a_line("1", "A", 1, 6000), a_line("2", "B", 1, 2000), a_line("3", "B", 1, 2000), payments=[taken]))
+    (payment,) = order.payments.values()
+    asked = []
+    for line_id in ("2", "3"):
+        order.summary.lines[line_id] = LineState(ordered=1, cancelled=1)
+        change = open_change(order, "cancellation", worth=2000)
+        parts = ensure_excess(order, min(change.worth, surplus(order)))
+        asked += add_moves(order, Transfer("refund", change.id), parts)
+    assert [each.what.amount for each in asked] == [2000, 2000]
+    assert len({each.what.key for each in asked}) == 2
+    assert (unapplied(order, payment), surplus(order)) == (6000, 0)
+    for each in asked:
+        conclude(payment, each.what, GATEWAYS["sandbox"].perform(each.what, payment))
+    assert (ledger.fold(payment).refunded, statuses.money_owed(order)) == (4000, "none")
+    with pytest.raises(FundsMissing):
+        ensure_excess(order, 6001)
