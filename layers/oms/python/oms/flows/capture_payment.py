@@ -97,9 +97,10 @@ def pay(order: Order, invoice: Invoice, cause: Cause) -> Order:
 
 def release(order: Order, cause: Cause) -> Order:
     """Void what is still authorized and nothing needs."""
-    if not to_release(order):
+    transfer = Transfer("void", release_id(order))
+    if not to_release(order) and not under_way(order, transfer):
         return order
-    return move(order, Transfer("void", release_id(order)), to_release, lambda fresh: None, cause)
+    return move(order, transfer, to_release, lambda fresh: None, cause)
 
 
 def _hold_again(order: Order, cause: Cause) -> Order:

@@ -63,7 +63,10 @@ def _give_back(order: Order, change: Change, cause: Cause) -> Order:
     def spare(fresh: Order) -> list[Part]:
         return unneeded(fresh, lambda payment: gateway_for(GATEWAYS, payment.gateway).voids_parts)
 
-    return move(order, Transfer("void", change.id), spare, lambda fresh: None, cause)
+    try:
+        return move(order, Transfer("void", change.id), spare, lambda fresh: None, cause)
+    except PaymentDeclined:
+        return load(order.id)  # what a gateway does not give back in parts goes with the last capture, or by itself
 
 
 def _new_tender(order: Order, change: Change, cause: Cause) -> tuple[Order, str]:

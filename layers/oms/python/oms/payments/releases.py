@@ -8,8 +8,10 @@ from oms.orders.order import Order
 from oms.orders.quantities import kept
 from oms.payments.cover import available, to_invoice
 from oms.payments.funds import Part, declared, excess
-from oms.payments.ledger import authorizations, fold
+from oms.payments.ledger import authorizations, fold, newest
 from oms.payments.records import Invoice, Payment
+
+_RELEASE = "release-"
 
 
 def to_release(order: Order) -> list[Part]:
@@ -23,10 +25,10 @@ def to_release(order: Order) -> list[Part]:
     if any(sums.pending_capture + sums.pending_authorization for sums in map(fold, order.payments.values())):
         return []
     return [
-        Part(payment, each.open, each.reference)
+        Part(payment, each.free, each.reference)
         for payment in order.payments.values()
         for each in authorizations(payment)
-        if each.open and each.live(order.now)
+        if each.free and each.live(order.now)
     ]
 
 
@@ -58,6 +60,7 @@ def after_release(order: Order) -> str:
 
 
 def release_id(order: Order) -> str:
-    """Name of the release that is to be done now: the next one begins when this has succeeded."""
-    done = sum(event.kind == "void" and event.state == "succeeded" for payment in order.payments.values() for event in payment.events)
-    return f"release-{done + 1}"
+    """Name of the release that is to be done now: the one under way, or the next after those that are over."""
+    voids = [event for payment in order.payments.values() for event in newest(payment.events) if event.kind == "void"]
+    under_way = [event.document for event in voids if event.state == "requested" and (event.document or "").startswith(_RELEASE)]
+    return min(filter(None, under_way), default=f"{_RELEASE}{1 + sum(event.state == 'succeeded' for event in voids)}")
