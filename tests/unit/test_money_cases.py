@@ -12,15 +12,17 @@ from oms.orders import statuses
 from oms.orders.order import Order
 from oms.orders.records import LineState
 from oms.payments import ledger
+from oms.payments.by_hand import note_by_hand
 from oms.payments.clock import watch_authorizations
 from oms.payments.cover import surplus
 from oms.payments.funds import Funds, FundsMissing, ensure_excess, ensure_funds, ensure_refunds, unapplied
 from oms.payments.records import PaymentEvent
+from oms.payments.releases import release_id, to_release
 from oms.payments.renewal import missing_in_all, note_expired, to_renew
 from oms.payments.requests import ask, conclude
 from oms.payments.transfers import Answer, Transfer, add_moves, record
 from oms.service.changes import open_change
-from tests.support.orders import a_line, an_order
+from tests.support.orders import a_line, an_order, paid
 from tests.unit.memory import GATEWAYS, World
 
 
@@ -184,3 +186,37 @@ def test_two_quick_cancellations_of_twenty_pay_back_twenty_and_twenty() -> None:
     assert (ledger.fold(payment).refunded, statuses.money_owed(order)) == (4000, "none")
     with pytest.raises(FundsMissing):
         ensure_excess(order, 6001)
+
+
+def declined_twice() -> Order:
+    """A refund of 1000 was declined by the first of two tenders, and then planned anew from the second, which declined it too."""
+    order = World().delivered(paid(an_order(a_line(quantity=1, unit_price=4000)), "tok_refund_decline", "tok_refund_decline"))
+    first, second = order.payments
+    for minutes, sequence in enumerate([[(first, 0)], [(second, 0)]]):
+        order.now = later(order.now, minutes=minutes)
+        assert take(order, Transfer("refund", "chg_1"), ensure_refunds(order, 1000, sequence)) == []
+    return order
+
+
+def test_what_was_planned_anew_is_recorded_once_as_done_by_hand() -> None:
+    order = declined_twice()
+    note_by_hand(order, "chg_1", done=True, note="cash")
+    assert [ledger.fold(payment).refunded for payment in order.payments.values()] == [0, 1000]
+
+
+def test_a_declined_refund_is_not_recorded_as_done_once_others_have_had_the_money() -> None:
+    order = declined_twice()
+    second = list(order.payments.values())[1]
+    ledger.add(second, event("chargeback", 1500))
+    with pytest.raises(Conflict, match=r"only 5\.00 EUR of .* can be paid back now, not 10\.00 EUR"):
+        note_by_hand(order, "chg_1", done=True, note="cash")
+
+
+def test_a_release_under_way_at_one_tender_is_not_given_again_when_the_others_are_done() -> None:
+    order = World().place(paid(an_order(a_line(quantity=1, unit_price=4000)), "tok_approve", "tok_approve"))
+    order.summary.lines["1"] = LineState(ordered=1, cancelled=1)
+    name = release_id(order)
+    (_, done) = add_moves(order, Transfer("void", name), to_release(order))
+    payment = order.payments[done.payment_id]
+    conclude(payment, done.what, GATEWAYS["sandbox"].perform(done.what, payment))
+    assert (to_release(order), release_id(order)) == ([], name)

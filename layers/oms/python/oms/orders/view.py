@@ -245,7 +245,7 @@ def payment_view(payment: Payment, now: str) -> dict[str, Any]:
         "refunded": sums.refunded,
         "voided": sums.voided,
         "expires_at": expires_at(payment),
-        "events": [event.model_dump(exclude={"key"}, exclude_none=True) for event in payment.events],
+        "events": [event.model_dump(exclude={"key", "asked_at"}, exclude_none=True) for event in payment.events],
     }
 
 

@@ -18,8 +18,7 @@ def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
     Conflict if there is nothing of the kind, or a tender of a declined refund has not that much left: others were paid back from it since,
     and a retry plans anew. An instruction that was not done is given again under a new key.
     """
-    documents = _documents(order, subject)
-    rows = [(payment, event) for payment in order.payments.values() for event in _unsettled(payment, documents)]
+    rows = _unsettled(order, _documents(order, subject))
     if not rows:
         raise Conflict("there is no instruction to a gateway that has failed or is open for it")
     for payment, event in rows if done else ():
@@ -41,13 +40,17 @@ def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
             order.record(f"payment.{verb}", payment_id=payment.id, amount=event.amount, document_id=event.document, by="hand")
 
 
-def _unsettled(payment: Payment, documents: Sequence[str]) -> list[PaymentEvent]:
-    """The last instruction per kind and document, unless it succeeded."""
-    last: dict[tuple[str, str | None], PaymentEvent] = {}
-    for event in sorted(ledger.newest(payment.events), key=lambda event: event.at):
-        if event.key and event.document in documents:
-            last[event.kind, event.document] = event
-    return [event for event in last.values() if event.state != "succeeded"]
+def _unsettled(order: Order, documents: Sequence[str]) -> list[tuple[Payment, PaymentEvent]]:
+    """The instructions that were given last, together, per kind and document, but those that succeeded. What was declined before that was
+    planned anew since."""
+    rounds: dict[tuple[str, str], list[tuple[Payment, PaymentEvent]]] = {}
+    for payment in order.payments.values():
+        for event in ledger.newest(payment.events):
+            if event.key and event.document and event.document in documents:
+                rounds.setdefault((event.kind, event.document), []).append((payment, event))
+    last = {name: max(event.asked_at or "" for _, event in rows) for name, rows in rounds.items()}
+    found = [row for name, rows in rounds.items() for row in rows if (row[1].asked_at or "") == last[name]]
+    return [(payment, event) for payment, event in found if event.state != "succeeded"]
 
 
 def _documents(order: Order, subject: str) -> list[str]:

@@ -49,7 +49,7 @@ def _event(payment: Payment, news: PaymentNews) -> PaymentEvent | None:
         return _beyond(payment, news, fact)
     asked = next((e for e in payment.events if news.key and e.key == news.key and e.kind == news.kind and not e.reference), None)
     if asked:
-        return fact.model_copy(update={"key": asked.key, "of": asked.of, "document": asked.document})
+        return fact.model_copy(update={"key": asked.key, "of": asked.of, "document": asked.document, "asked_at": asked.asked_at})
     if news.kind == "authorization" and not any(e.reference == news.reference for e in payment.events):
         # The answer to our own request, which has yet to be recorded, knows how long the authorization is good.
         return None if any(e.kind == "authorization" and not e.reference for e in payment.events) else fact
@@ -69,7 +69,7 @@ def _beyond(payment: Payment, news: PaymentNews, fact: PaymentEvent) -> PaymentE
 
 
 def _is_known(payment: Payment, event: PaymentEvent) -> bool:
-    ours = {"key": None, "reason": None, "of": None, "document": None, "expires_at": None, "once": False}
+    ours = {"key": None, "reason": None, "of": None, "document": None, "asked_at": None, "expires_at": None, "once": False}
     told = event.model_copy(update=ours)
     return not event.key and any(e.model_copy(update=ours) == told for e in payment.events)
 

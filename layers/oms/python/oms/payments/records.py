@@ -16,6 +16,7 @@ class PaymentEvent(Stored):
 
     `of`: the authorization (its reference) that a capture, void or expiry draws on, or whose captures a refund pays back. `expires_at` and
     `once` (only one capture is allowed, what is left then lapses) belong to an authorization. `document`: what a capture or refund is for.
+    `asked_at`: when we asked, by our clock; what was asked together has the same.
     """
 
     kind: str
@@ -28,6 +29,7 @@ class PaymentEvent(Stored):
     expires_at: str | None = None
     once: bool = False
     document: str | None = None
+    asked_at: str | None = None
     reason: str | None = None
 
 

@@ -12,7 +12,16 @@ def intend(payment: Payment, what: Instruction, document: str | None = None) -> 
     """Note that we are about to ask; False if this very instruction is on record already."""
     if ledger.find(payment, what.key):
         return False
-    intent = PaymentEvent(kind=what.kind, state="requested", amount=what.amount, at=what.at, key=what.key, of=what.of, document=document)
+    intent = PaymentEvent(
+        kind=what.kind,
+        state="requested",
+        amount=what.amount,
+        at=what.at,
+        key=what.key,
+        of=what.of,
+        document=document,
+        asked_at=what.at,
+    )
     return ledger.add(payment, intent)
 
 
@@ -54,6 +63,7 @@ def conclude(payment: Payment, what: Instruction, outcome: Outcome) -> bool:
         expires_at=outcome.expires_at,
         once=outcome.once,
         document=known.document if known else None,
+        asked_at=known.asked_at if known else None,
         reason=outcome.reason,
     )
     return ledger.add(payment, event)
