@@ -81,7 +81,7 @@ class Engine:
 
     def statuses(self) -> dict[str, str]:
         """Every execution so far: the state it is in, or how it ended."""
-        return {name: self._status(name) if self._ended(name) else self.path(name)[-1] for name in self.executions}
+        return {name: self._status(name) if self._ended(name) else (self.path(name) or ["(starting)"])[-1] for name in self.executions}
 
     def path(self, name: str) -> list[str]:
         """The states that an execution has entered, without the router."""

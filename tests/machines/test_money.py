@@ -191,12 +191,3 @@ def test_a_part_that_its_gateway_does_not_give_back_goes_with_the_last_capture(e
     engine.settle()
     order = arrived(engine, order)
     assert statuses(order) == ("completed", "captured", "none")
-
-
-def test_what_is_owed_by_terms_can_be_paid_by_card(engine: Engine) -> None:
-    order = placed(engine, payments=[{"method": "terms", "terms": {"net_days": 14}, "amount": 3500}])
-    order = arrived(engine, ship_everything(engine, order))
-    assert (statuses(order), order["invoices"][0]["open_amount"]) == (("open", "none", "balance_due"), 3500)
-    act(engine, f"/v1/orders/{order['id']}/payments", another_card(3500))
-    order = engine.world.order(order["id"])
-    assert (statuses(order), order["invoices"][0]["open_amount"]) == (("completed", "captured", "none"), 0)

@@ -420,7 +420,7 @@ TestLife = Life.TestCase
 _THOROUGH = hypothesis_settings().max_examples > 100
 # Phase.explain traces every line, which takes three times as long as the lives themselves.
 TestLife.settings = hypothesis_settings(
-    max_examples=2000 if _THOROUGH else 100,
+    max_examples=2000 if _THOROUGH else 40,
     stateful_step_count=60 if _THOROUGH else 30,
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )

@@ -13,7 +13,7 @@ from oms.machines.outcomes import after_shipping, go, uninvoiced
 from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments.cover import OPEN, hold_uncovered, uncovered
-from oms.payments.funds import Funds, FundsMissing, Part, ensure_funds, open_amount
+from oms.payments.funds import FundsMissing, Part, ensure_funds, open_amount, unsecured
 from oms.payments.invoices import invoice_for
 from oms.payments.records import Invoice
 from oms.payments.releases import after_release, is_last, release_id, to_release
@@ -110,28 +110,23 @@ def _hold_again(order: Order, cause: Cause) -> Order:
     return update(order.id, hold_uncovered, cause)
 
 
-def collect(order: Order, payment_id: str | None, cause: Cause) -> Order:
-    """Pay what is owed on invoices, by terms or because they were let go without money, from the tender that came for it; from no other."""
-
-    def paid_by(fresh: Order, invoice_id: str) -> Funds:
-        funds = ensure_funds(fresh, open_amount(fresh, fresh.invoices[invoice_id]), [(payment_id or "", 0)])
-        mine = [[part for part in parts if part.payment.id == payment_id] for parts in (funds.applied, funds.captures)]
-        return Funds(applied=mine[0], captures=mine[1])
-
+def collect(order: Order, cause: Cause) -> Order:
+    """Capture what is owed on invoices that were let go without money, from tenders that came since."""
     for invoice_id in sorted(order.invoices):
         transfer = Transfer("capture", invoice_id)
 
         def plan(fresh: Order, invoice_id: str = invoice_id) -> list[Part]:
-            return paid_by(fresh, invoice_id).captures
+            return ensure_funds(fresh, unsecured(fresh, fresh.invoices[invoice_id])).captures
 
         def book(fresh: Order, invoice_id: str = invoice_id, transfer: Transfer = transfer) -> None:
             invoice = fresh.invoices[invoice_id]
-            applied = [{"payment_id": part.payment.id, "amount": part.amount} for part in paid_by(fresh, invoice_id).applied]
+            funds = ensure_funds(fresh, unsecured(fresh, invoice))
+            applied = [{"payment_id": part.payment.id, "amount": part.amount} for part in funds.applied]
             if settled(fresh, transfer) != invoice.captures or applied:
                 paid = {"captures": settled(fresh, transfer), "applied": [*invoice.applied, *applied]}
                 fresh.invoices[invoice_id] = invoice.model_copy(update=paid)
                 fresh.record("invoice.paid", invoice_id=invoice_id, open_amount=open_amount(fresh, fresh.invoices[invoice_id]))
 
-        if open_amount(order, order.invoices[invoice_id]) > 0 or under_way(order, transfer):
+        if unsecured(order, order.invoices[invoice_id]) > 0 or under_way(order, transfer):
             order = move(order, transfer, plan, book, cause)
     return order

@@ -75,4 +75,4 @@ def _new_tender(order: Order, change: Change, cause: Cause) -> tuple[Order, str]
         order = move(order, Transfer("authorization", change.id), lambda fresh: [], lambda fresh: None, cause)
     except PaymentDeclined:
         return order, "refused"
-    return update(collect(order, change.payment_id, cause).id, release_paid, cause), "done"
+    return update(collect(order, cause).id, release_paid, cause), "done"

@@ -108,6 +108,12 @@ def open_amount(order: Order, invoice: Invoice) -> int:
     return invoice.total_amount - captured - _sum(invoice.applied) - _sum(offsets)
 
 
+def unsecured(order: Order, invoice: Invoice) -> int:
+    """What of an invoice's open amount nobody owes by terms: the goods were let go on somebody's word."""
+    by_terms = _sum([row for row in invoice.receivables if row["payment_id"]])
+    return max(0, open_amount(order, invoice) - by_terms)
+
+
 def receivable(order: Order) -> int:
     """What is owed for goods that were invoiced."""
     return sum(max(0, open_amount(order, invoice)) for invoice in order.invoices.values())
