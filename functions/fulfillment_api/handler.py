@@ -19,7 +19,9 @@ from oms.ids import order_of
 from oms.orders.order import Order
 from oms.orders.records import Personal
 from oms.orders.view import fulfillment_order_view
+from oms.service import cancellations
 from oms.storage.orders import listed, load
+from oms.wire import Wire
 
 _MOST_DRAINED = 100
 _KEEP_MILLISECONDS = 12_000  # for the order a drain is at, and for the answer
@@ -46,8 +48,9 @@ def get_fulfillment_order(fulfillment_order_id: str) -> Response[str]:
 
 @app.post("/v1/fulfillment-orders/<fulfillment_order_id>/<action>")
 def post_action(fulfillment_order_id: str, action: str) -> Response[str]:
-    """accept, pick, pack, ready, hold, release, reject, reroute, ship, collect, deliver."""
-    request = parsed(json_body(app, required=action in ("ship", "reject")), work.REQUESTS.get(action, work.NoBody))
+    """accept, pick, pack, ready, hold, release, reject, reroute, ship, collect, deliver, cancel-response."""
+    kinds: dict[str, type[Wire]] = {**work.REQUESTS, "cancel-response": cancellations.CancelResponse}
+    request = parsed(json_body(app, required=action in ("ship", "reject", "cancel-response")), kinds.get(action, work.NoBody))
 
     def act(order: Order) -> str:
         _act(order, fulfillment_order_id, action, request)
@@ -76,6 +79,7 @@ def _act(order: Order, fulfillment_order_id: str, action: str, request: Any) -> 
         "reroute": lambda: reroute_work(order, fo.id, request.location_id, request.reason),
         "collect": lambda: work.collect(order, fo, request),
         "deliver": lambda: work.deliver(order, fo),
+        "cancel-response": lambda: cancellations.answer(order, fo, request),
     }
     if action in acts:
         acts[action]()

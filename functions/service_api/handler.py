@@ -1,4 +1,4 @@
-"""What agents do: holds, notes, returns, process exceptions."""
+"""What agents do: holds, notes, cancellations, adjustments, returns, process exceptions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
+from oms.api.changes import change_order
 from oms.api.commands import command
 from oms.api.http import asked, client_of, create_api, json_body, may, parsed, reply
 from oms.api.observe import observed
@@ -23,7 +24,7 @@ from oms.orders.view import exception_view, order_view, return_view
 from oms.payments import breaker
 from oms.payments.gift_cards import sells_cards
 from oms.returns import returns
-from oms.service import exceptions, notes, shortages
+from oms.service import adjustments, cancellations, exceptions, notes, shortages
 from oms.storage.orders import Cause, load, update
 from oms.storage.settings import settings
 
@@ -74,6 +75,22 @@ def post_note(order_id: str) -> Response[str]:
     """Write a note."""
     request = parsed(json_body(app), notes.NoteRequest)
     return command(app, order_id, lambda order: notes.add_note(order, request, client_of(app)), _order, status=201)
+
+
+@app.post("/v1/orders/<order_id>/cancellations")
+def post_cancellation(order_id: str) -> Response[str]:
+    """Cancel units: at once, or by asking their location."""
+    body = json_body(app)
+    request = parsed(body, cancellations.CancelRequest)
+    return change_order(app, order_id, body, lambda order: [cancellations.cancel(order, request, settings(), _actor())])
+
+
+@app.post("/v1/orders/<order_id>/adjustments")
+def post_adjustment(order_id: str) -> Response[str]:
+    """Take something off the price of lines or delivery charges, or put something on."""
+    body = json_body(app)
+    request = parsed(body, adjustments.AdjustRequest)
+    return change_order(app, order_id, body, lambda order: adjustments.adjust(order, request, _actor()))
 
 
 @app.post("/v1/orders/<order_id>/returns")
@@ -155,6 +172,10 @@ def _decide_apart(exception_id: str, action: str, body: Any) -> Response[str]:
     else:
         problem, replayed = decide(exception_id, action, by, given.note, asked(app), actor)
     return reply(200, shortages.shortage_view(problem), version=problem.v, replayed=replayed)
+
+
+def _actor() -> str:
+    return f"client:{client_of(app)}"
 
 
 def _choose(acts: dict[str, Callable[[Order], None]], action: str, what: str) -> Callable[[Order], None]:

@@ -79,10 +79,11 @@ STEPS = {
 
 EDGES = {
     "service_api": Needs(
-        "What agents do: holds, notes, returns, exceptions",
+        "What agents do: holds, notes, cancellations, adjustments, returns, exceptions",
         orders=RECORD,
-        inventory="GetItem Query",
+        inventory=STOCK,
         settings=READ,
+        webhooks="quotes",
         memory=1024,
     ),
     "query_api": Needs(

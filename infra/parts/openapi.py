@@ -34,6 +34,8 @@ from oms.returns.returns import ReasonRequest, ReceiveRequest, ReturnRequest
 from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, PostalArea, RuleGroup
 from oms.routing.simulation_request import SimulationRequest
+from oms.service.adjustments import AdjustRequest
+from oms.service.cancellations import CancelRequest, CancelResponse
 from oms.service.exceptions import CloseRequest, ResolveRequest
 from oms.service.notes import NoteRequest
 from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
@@ -49,6 +51,7 @@ ACTIONS: dict[str, dict[str, type[BaseModel]]] = {
         "reroute": RerouteRequest,
         "ship": ShipRequest,
         "collect": CollectRequest,
+        "cancel-response": CancelResponse,
     },
     "POST /v1/inventory/loads/{id}/{action}": dict.fromkeys(("approve", "cancel", "revert"), NoBody),
     "POST /v1/returns/{id}/{action}": {
@@ -62,6 +65,8 @@ BODIES: dict[str, type[BaseModel]] = {
     "POST /v1/orders/{id}/payments": Tender,
     "POST /v1/orders/{id}/holds": HoldRequest,
     "POST /v1/orders/{id}/notes": NoteRequest,
+    "POST /v1/orders/{id}/cancellations": CancelRequest,
+    "POST /v1/orders/{id}/adjustments": AdjustRequest,
     "POST /v1/orders/{id}/returns": ReturnRequest,
     "PUT /v1/inventory/{sku}/{location_id}": StockCount,
     "PUT /v1/inventory/{sku}/{location_id}/shards": ShardCount,

@@ -64,6 +64,7 @@ SECRETS = {
         ("payments/sandbox", "p"),
         ("payments/stripe", "t"),
         ("links/payment", "l"),
+        ("quotes/service", "q"),
     )
 }
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "SendMessage", "DeleteMessage", "PutEvents", "StartExecution"}

@@ -15,6 +15,7 @@ OmsError
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,12 @@ class Conflict(Refused):
 
 @dataclass
 class Stale(Refused):
-    """If-Match named a version that is no longer the record's."""
+    """If-Match named a version that is no longer the record's, or a quote names figures that it would not come to any more. `current`: what
+    the caller should know of how the record stands now."""
 
     kind: str = "stale-version"
     status: int = 412
+    current: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

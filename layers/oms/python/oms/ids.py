@@ -41,6 +41,21 @@ def memo_of(return_id: str, settled: int) -> str:
     return f"{return_id.replace('ret_', 'cm_', 1)}_{settled}"
 
 
+def invoice_of_change(change_id: str) -> str:
+    """Id of the invoice of what a change adds to the price: chg_<key>_2 has inv_<key>_c2."""
+    return _of_change("inv", change_id)
+
+
+def memo_of_change(change_id: str) -> str:
+    """Id of the credit memo of what a change takes off units that had left."""
+    return _of_change("cm", change_id)
+
+
+def _of_change(prefix: str, change_id: str) -> str:
+    _, key, number = change_id.split("_")
+    return f"{prefix}_{key}_c{number}"
+
+
 def order_of(record_id: str) -> str | None:
     """The order id that a derived id belongs to, or None when it is not such an id."""
     parts = record_id.split("_")

@@ -60,13 +60,15 @@ class ChannelSettings(Wire):
 
     `tender_order`: methods in the order in which they pay; others follow as listed. `on_unfillable`: what happens to units that no
     location can serve, or that were refused `most_attempts` times, or that have waited for `backorder_days`. `reauthorize`: whether a card
-    is authorized once more when its authorization has run out, or the customer is asked.
+    is authorized once more when its authorization has run out, or the customer is asked. `recall_hours`: how long a location may take to
+    say whether it could stop units; after that it could not.
     """
 
     location_group: Key = "all"
     tender_order: list[Key] = Field(["gift_card", "store_credit"], max_length=20)
     on_unfillable: Literal["exception", "cancel_and_refund"] = "exception"
     reauthorize: Literal["automatic", "ask"] = "automatic"
+    recall_hours: Annotated[int, Strict(), Field(ge=1, le=30 * 24)] = 24
     most_attempts: Annotated[int, Strict(), Field(ge=1, le=50)] = 10
     backorder_days: Annotated[int, Strict(), Field(ge=1, le=90)] = 90
     invoice_prefix: Prefix = "INV-"

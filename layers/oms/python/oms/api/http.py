@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from pydantic import ValidationError
 
 from oms.api.observe import logger, passes_by_itself
-from oms.errors import Fault, InProgress, Invalid, OmsError, Refused, Retryable
+from oms.errors import Fault, InProgress, Invalid, OmsError, Refused, Retryable, Stale
 from oms.flows.idempotency import Request, digest_of
 from oms.wire import Wire, faults_of
 
@@ -48,6 +48,8 @@ def problem(error: OmsError) -> Response[str]:
     content: dict[str, Any] = {"type": _TYPES + error.kind, "title": title, "status": error.status, "detail": error.detail}
     if error.errors:
         content["errors"] = [{"detail": fault.detail, **({"pointer": fault.pointer} if fault.pointer else {})} for fault in error.errors]
+    if isinstance(error, Stale) and error.current:
+        content["current"] = error.current
     headers = {"Retry-After": str(getattr(error, "seconds", 1))} if isinstance(error, Retryable | InProgress) else {}
     return Response(status_code=error.status, content_type=_PROBLEM, body=json.dumps(content), headers=headers)
 

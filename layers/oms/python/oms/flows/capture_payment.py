@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from oms.clock import later
@@ -35,7 +37,8 @@ def _capture_payment(order_id: str, fulfillment_order_id: str, cause: Cause) -> 
         if order.open_holds("capture"):
             raise Conflict(f"order {order.placed.order_number} is held for capture; release the hold, then retry")
         shipment = next(parcel for parcel in order.shipments_of(fulfillment_order_id) if not parcel.invoice_id)
-        order = pay(order, invoice_for(order, shipment), cause)
+        trusted = order.fulfillment_order(fulfillment_order_id).trusted_by is not None
+        order = pay(order, invoice_for(order, shipment), partial(_of_parcel, shipment.id), cause, trusted=trusted)
     order = release(order, cause)
     if any(fo.status in OPEN for fo in order.fulfillment_orders.values()):
         order = _hold_again(order, cause)
@@ -48,43 +51,50 @@ def release_payment_step(order_id: str, execution: str) -> dict[str, Any]:
     return go(after_release(order)).output or {}
 
 
-def pay(order: Order, invoice: Invoice, cause: Cause) -> Order:
+def pay(
+    order: Order, invoice: Invoice, issue: Callable[[Order], Invoice | None], cause: Cause, *, trusted: bool = False, netted: int = 0
+) -> Order:
     """Pay an invoice and put it on record: what was captured before is applied, the rest captured, or owed where terms say so.
 
-    What has run out is authorized once more. FundsMissing where that is not enough, unless the work was released on somebody's word: then
-    the customer owes the rest.
+    `issue`: the invoice as of now, None once it is on record. What has run out is authorized once more. FundsMissing where that is not
+    enough, unless the work was released on somebody's word (`trusted`): then the customer owes the rest. `netted` of it stays open for a
+    credit memo that comes next.
     """
     transfer = Transfer("capture", invoice.id)
-    trusted = order.fulfillment_order(invoice.fulfillment_order_id or "").trusted_by is not None
+
+    def to_pay(fresh: Order) -> int:
+        return open_amount(fresh, invoice) - netted
 
     def lack(fresh: Order) -> int:
-        return ensure_funds(fresh, open_amount(fresh, invoice), document=invoice.id).missing
+        return ensure_funds(fresh, to_pay(fresh), document=invoice.id).missing
 
     def plan(fresh: Order) -> list[Part]:
-        funds = ensure_funds(fresh, open_amount(fresh, invoice), document=invoice.id)
+        funds = ensure_funds(fresh, to_pay(fresh), document=invoice.id)
         if funds.missing and not trusted:
             raise FundsMissing(f"{show(funds.missing, fresh.placed.currency)} of invoice {invoice.id} is not authorized")
         return funds.captures
 
     def book(fresh: Order) -> None:
-        parcel = fresh.shipments[invoice.shipment_id or ""]
-        if parcel.invoice_id:
+        issued = issue(fresh)
+        if issued is None:
             return
-        issued = invoice_for(fresh, parcel)
-        funds = ensure_funds(fresh, open_amount(fresh, issued))
+        funds = ensure_funds(fresh, to_pay(fresh))
         issued.captures = settled(fresh, transfer)
         issued.applied = [{"payment_id": part.payment.id, "amount": part.amount} for part in funds.applied]
         issued.receivables = [
             {"payment_id": part.payment.id, "amount": part.amount, "due_at": later(fresh.now, days=part.payment.net_days or 0)}
             for part in funds.receivables
         ]
-        if funds.missing:
-            issued.receivables.append({"payment_id": None, "amount": funds.missing, "due_at": fresh.now})
-        fresh.invoices[issued.id], parcel.invoice_id = issued, issued.id
+        if funds.missing + netted:
+            issued.receivables.append({"payment_id": None, "amount": funds.missing + netted, "due_at": fresh.now})
+        fresh.invoices[issued.id] = issued
+        if issued.shipment_id:
+            fresh.shipments[issued.shipment_id].invoice_id = issued.id
         fresh.record(
             "invoice.created",
             invoice_id=issued.id,
-            shipment_id=parcel.id,
+            shipment_id=issued.shipment_id,
+            change_id=issued.change_id,
             total_amount=issued.total_amount,
             applied=sum(row["amount"] for row in issued.applied) or None,
             receivable=sum(row["amount"] for row in issued.receivables) or None,
@@ -93,6 +103,11 @@ def pay(order: Order, invoice: Invoice, cause: Cause) -> Order:
     if lack(order) and not trusted and not under_way(order, transfer):
         order = renew(order, lack, order.now, invoice.id, cause)
     return move(order, transfer, plan, book, cause, final=is_last(order, invoice))
+
+
+def _of_parcel(shipment_id: str, order: Order) -> Invoice | None:
+    parcel = order.shipments[shipment_id]
+    return None if parcel.invoice_id else invoice_for(order, parcel)
 
 
 def release(order: Order, cause: Cause) -> Order:

@@ -30,6 +30,7 @@ from oms.orders.records import FulfillmentOrder, Hold, Return, Summary
 from oms.payments.clock import authorization_news, watch_authorizations
 from oms.payments.numbers import unnumbered
 from oms.payments.records import Change
+from oms.service.cancellations import decide_overdue, overdue
 from oms.storage.clients import client
 from oms.storage.environment import environment
 from oms.storage.inventory import stock_of
@@ -134,6 +135,8 @@ def _repair(order_id: str, cutoff: str, report: Report) -> Order | None:
         order = update(order_id, _release_expired, Cause("reconcile", "hold expired"))
     if authorization_news(order):
         order = update(order_id, watch_authorizations, Cause("reconcile", "authorization clock"))
+    if overdue(order):
+        order = update(order_id, decide_overdue, Cause("reconcile", "recall not answered"))
     while to_follow(order):
         order = update(order_id, follow_holds, Cause("reconcile", "holds"))
     for execution in needed(order):

@@ -76,7 +76,7 @@ def reroute_short(data: Mapping[str, Any], _: Any) -> None:
     for row in data.get("details", ()):
         for order_id in [named["order_id"] for named in row["orders"] if "order_id" in named]:
             order = load(order_id)
-            skus = {line.id: line.sku for line in order.placed.lines}
+            skus = {line.id: line.sku for line in order.every_line}
             for fo in list(order.fulfillment_orders.values()):
                 if fo.location_id == row["location_id"] and any(skus[key] == row["sku"] and line.open for key, line in fo.lines.items()):
                     _move(order_id, fo.id, f"{row['sku']} is short", "stockkeeper")

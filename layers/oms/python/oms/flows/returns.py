@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from oms.flows.money import move
+from oms.flows.give_back import give_back
 from oms.flows.patience import patiently
 from oms.machines.outcomes import after_goods, go
 from oms.orders.order import Order
-from oms.payments.funds import Part, ensure_refunds
 from oms.payments.gift_cards import sells_cards
-from oms.payments.offsets import offsets
 from oms.payments.records import CreditMemo
-from oms.payments.transfers import Transfer, moved, settled
 from oms.returns import returns
 from oms.storage.orders import Cause, load, update
 
@@ -37,24 +33,6 @@ def _settle_return(order_id: str, return_id: str, cause: Cause) -> dict[str, Any
             close_cards(order, memo)
         order = give_back(order, memo, book, cause)
     return (after_goods(order, returns.find(order, return_id)) or go("wait_for_goods")).output or {}
-
-
-def give_back(order: Order, memo: CreditMemo, book: Callable[[Order, CreditMemo], None], cause: Cause) -> Order:
-    """Credit what is still owed for the goods, pay the rest back to the tenders that paid, and put the memo on record."""
-    transfer = Transfer("refund", memo.id)
-
-    def owed(fresh: Order) -> list[dict[str, Any]]:
-        return offsets(fresh, memo.total_amount - moved(fresh, transfer))
-
-    def plan(fresh: Order) -> list[Part]:
-        left = memo.total_amount - moved(fresh, transfer) - sum(row["amount"] for row in owed(fresh))
-        return ensure_refunds(fresh, left)
-
-    def put(fresh: Order) -> None:
-        if memo.id not in fresh.credit_memos:
-            book(fresh, memo.model_copy(update={"refunds": settled(fresh, transfer), "offsets": owed(fresh)}))
-
-    return move(order, transfer, plan, put, cause)
 
 
 def expire_step(order_id: str, return_id: str, execution: str) -> dict[str, Any]:

@@ -7,23 +7,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.flows.capture_payment import collect
+from oms.flows.capture_payment import collect, pay
 from oms.flows.gateways import GATEWAYS
+from oms.flows.give_back import give_back
 from oms.flows.money import move
 from oms.flows.patience import patiently
 from oms.flows.secure_payment import renew
+from oms.ids import invoice_of_change, memo_of_change
 from oms.machines.outcomes import go
 from oms.orders.order import Order
 from oms.payments.cover import surplus
 from oms.payments.funds import Part, ensure_excess
-from oms.payments.gateway import PaymentDeclined, gateway_for
-from oms.payments.records import Change
+from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
+from oms.payments.invoices import change_invoice, change_memo, lowered
+from oms.payments.records import Change, CreditMemo, Invoice
 from oms.payments.releases import unneeded
 from oms.payments.renewal import missing_in_all, renew_until
 from oms.payments.transfers import Transfer, moved, settled
-from oms.service.changes import close_change, find
+from oms.service.changes import find, settled_change, uninvoiced_parcels
 from oms.service.exceptions import release_paid
 from oms.storage.orders import Cause, load, update
+
+_UNTIL_INVOICED = 15
+"""Seconds between two looks at whether a parcel is invoiced."""
 
 
 def settle_step(order_id: str, change_id: str, execution: str) -> dict[str, Any]:
@@ -43,9 +49,35 @@ def _settle(order_id: str, change_id: str, cause: Cause) -> dict[str, Any]:
             until = renew_until(order)
             order = renew(order, lambda fresh: missing_in_all(fresh, until), until, change.id, cause)
         else:
+            order = _document(order, change, cause)
             order = _give_back(order, change, cause)
-        update(order_id, lambda fresh: close_change(fresh, find(fresh, change_id), status), cause)
+        update(order_id, lambda fresh: settled_change(fresh, find(fresh, change_id), change.run, status), cause)
     return go("settled").output or {}
+
+
+def _document(order: Order, change: Change, cause: Cause) -> Order:
+    """Invoice what the change adds to units that had left, with its fees; credit what it takes off them. Both together are netted.
+    StillPending while a parcel of theirs is not invoiced itself."""
+    waits_for = uninvoiced_parcels(order, change)
+    if waits_for:
+        raise StillPending(f"{', '.join(waits_for)} is not invoiced yet", seconds=_UNTIL_INVOICED)
+    memo = None if memo_of_change(change.id) in order.credit_memos else change_memo(order, change)
+    invoice = None if change.asks or invoice_of_change(change.id) in order.invoices else change_invoice(order, change)
+    if invoice:
+        netted = min(invoice.total_amount, memo.total_amount) if memo else 0
+        order = pay(order, invoice, lambda fresh: _unless_known(fresh, change.id), cause, netted=netted)
+    if memo:
+        order = give_back(order, memo, _book_memo, cause)
+    return order
+
+
+def _unless_known(order: Order, change_id: str) -> Invoice | None:
+    return None if invoice_of_change(change_id) in order.invoices else change_invoice(order, find(order, change_id))
+
+
+def _book_memo(order: Order, memo: CreditMemo) -> None:
+    order.credit_memos[memo.id] = memo
+    order.record("credit_memo.created", credit_memo_id=memo.id, change_id=memo.change_id, total_amount=memo.total_amount)
 
 
 def _give_back(order: Order, change: Change, cause: Cause) -> Order:
@@ -53,7 +85,7 @@ def _give_back(order: Order, change: Change, cause: Cause) -> Order:
     refund = Transfer("refund", change.id)
 
     def excess(fresh: Order) -> list[Part]:
-        return ensure_excess(fresh, min(change.worth - moved(fresh, refund), surplus(fresh)))
+        return ensure_excess(fresh, min(change.worth + lowered(change) - moved(fresh, refund), surplus(fresh)))
 
     def book(fresh: Order) -> None:
         fresh.changes[change.id] = find(fresh, change.id).model_copy(update={"refunds": settled(fresh, refund)})

@@ -52,7 +52,7 @@ def allocate(
         return "wait_for_release"
     gives_up = order.summary.gives_up or settings.channel(order.placed.channel).on_unfillable == "cancel_and_refund"
     given_up, order.summary.gives_up, before = 0, False, totals(order).grand_total if gives_up else 0
-    for group in order.placed.delivery_groups:
+    for group in order.groups:
         lines = order.lines_of(group)
         if any(open_units(state) for _, state in lines) and not order.waits_for_all(group):
             _allocate_group(order, group, lines, stock, settings, left, ahead)
@@ -80,7 +80,7 @@ def allocate_part(
 
     `gives_up`: what of them no location can serve is given up.
     """
-    for group in order.placed.delivery_groups:
+    for group in order.groups:
         lines = [row for row in order.lines_of(group) if row[0].id in part]
         if any(open_units(state) for _, state in lines) and not order.waits_for_all(group):
             _allocate_group(order, group, lines, stock, settings, left, ahead)
@@ -106,7 +106,7 @@ def to_place(order: Order, settings: Settings) -> list[str]:
 
 def to_hand_out(order: Order) -> list[str]:
     """Lines with a place for every unit, whose delivery group need not wait for others."""
-    ready = [group for group in order.placed.delivery_groups if not _incomplete(order, group)]
+    ready = [group for group in order.groups if not _incomplete(order, group)]
     return [line.id for group in ready for line, state in order.lines_of(group) if state.pins and open_units(state) == reserved(state)]
 
 
@@ -206,7 +206,7 @@ def _follow(order: Order, lines: Lines, route: Plan, stock: StockRows) -> None:
 
 def _what_next(order: Order) -> str:
     states = {line.id: state for line, state in order.lines()}
-    waiting = [line.id for group in order.placed.delivery_groups if order.waits_for_all(group) for line, _ in order.lines_of(group)]
+    waiting = [line.id for group in order.groups if order.waits_for_all(group) for line, _ in order.lines_of(group)]
     if any(open_units(state) > 0 for line_id, state in states.items() if line_id not in waiting):
         return "unfillable"
     if any(state.backordered for state in states.values()):

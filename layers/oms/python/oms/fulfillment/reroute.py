@@ -52,7 +52,7 @@ def reroute(
         for line_id in wanted:
             _, state = order.line(line_id)
             state.excluded = [place for place in state.excluded if place != to]
-    group = next(group for group in order.placed.delivery_groups if group.id == fo.delivery_group)
+    group = order.group(fo.delivery_group)
     route = source(order, group, wanted, stock, settings, left=left)
     if route.unallocated:
         raise _short(order, route.unallocated, route.explanation.get("reason"), to)
@@ -75,6 +75,6 @@ def reroute(
 
 def _short(order: Order, unallocated: dict[str, int], why: str | None, to: str | None) -> Conflict:
     where = f"{to} cannot serve it" if to else "no other location can serve it"
-    sku = {line.id: line.sku for line in order.placed.lines}
+    sku = {line.id: line.sku for line in order.every_line}
     faults = [Fault(f"{units} of {sku[line_id]} (line {line_id}): {why or 'not in stock'}") for line_id, units in unallocated.items()]
     return Conflict(where, kind="out-of-stock", errors=faults)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from oms.money.units import highest
 from oms.orders.order import Order, StockChange
-from oms.orders.quantities import open_units, reserved
+from oms.orders.quantities import cancel_units, open_units, reserved
 from oms.orders.records import LineState, PlacedGroup
 from oms.routing.sourcing import may_serve
+from oms.service.stages import free_units
 from oms.settings import Settings
 
 NO_PLACE = "no location can serve it"
@@ -30,9 +32,8 @@ def give_up(order: Order, line_id: str, units: int, reason: str) -> int:
         state.promise = None
     cancelled = loose + waiting
     if cancelled:
-        last = state.ordered - state.cancelled
-        state.cancelled += cancelled
-        numbers = [[last - cancelled + 1, last]]
+        numbers = highest(free_units(order, line_id), cancelled)
+        cancel_units(state, numbers)
         order.record("order.units_cancelled", line_id=line_id, quantity=cancelled, units=numbers, reason=reason)
     return cancelled
 
@@ -54,7 +55,7 @@ def give_up_group(order: Order, group: PlacedGroup, settings: Settings, reason: 
 
 def why_unfillable(order: Order) -> str:
     """Which units have no place, and who has been asked for them; empty if all have one."""
-    lines = [row for group in order.placed.delivery_groups if not order.waits_for_all(group) for row in order.lines_of(group)]
+    lines = [row for group in order.groups if not order.waits_for_all(group) for row in order.lines_of(group)]
     rows = [
         f"{open_units(state) - reserved(state)} of {line.sku} (line {line.id}{_tried(state)})"
         for line, state in lines

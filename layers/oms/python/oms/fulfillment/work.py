@@ -9,11 +9,14 @@ from pydantic import Field
 
 from oms.errors import Conflict, Fault, NotFound, invalid
 from oms.fulfillment.attempts import note_attempt
-from oms.money.units import lowest, minus, union
+from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Claim, Order, StockChange
 from oms.orders.quantities import open_units
 from oms.orders.records import FulfillmentOrder, Shipment
 from oms.payments.cover import hold_uncovered
+from oms.payments.records import Change
+from oms.service import recalls
+from oms.service.stages import free_units, held_units
 from oms.wire import Key, Name, Number, Quantity, Text, Wire
 
 OPEN = ("released", "accepted", "picking", "packed", "ready_for_pickup", "partially_shipped")
@@ -169,11 +172,14 @@ def ship(order: Order, fo: FulfillmentOrder, request: ShipRequest, tracked: dict
         raise Conflict(f"order {order.placed.order_number} is held; release its holds that block shipping first")
     _check_tracking(order, new)
     _check_quantities(fo, new, request.short, "/short")
+    concerned: dict[str, Change] = {}
     for package in new:
-        _send(order, fo, package, tracked)
+        _send(order, fo, package, tracked, concerned)
     for reason in dict.fromkeys(row.reason for row in request.short):
         give_back(order, fo, _summed([row for row in request.short if row.reason == reason]), reason, effects)
-    settle_status(order, fo)
+    close_work(order, fo)
+    for change in concerned.values():
+        recalls.decide(order, change)
     _reopen(order)
 
 
@@ -186,7 +192,7 @@ def reject(order: Order, fo: FulfillmentOrder, request: RejectRequest, effects: 
     if rows is not None:
         _check_quantities(fo, [], rows, "/lines")
     give_back(order, fo, {line_id: quantity for line_id, quantity in quantities.items() if quantity}, request.reason, effects)
-    settle_status(order, fo)
+    close_work(order, fo)
     _reopen(order)
 
 
@@ -195,7 +201,7 @@ def expire(order: Order, fo: FulfillmentOrder) -> None:
     if fo.status not in ACTIONS["expire"][0]:
         return
     take_back(order, fo, "not shipped in time")
-    settle_status(order, fo)
+    close_work(order, fo)
     if fo.status == "rejected":
         fo.status = "expired"
     order.record("fulfillment_order.expired", fulfillment_order_id=fo.id)
@@ -284,7 +290,14 @@ def _summed(rows: Sequence[PackageLine]) -> dict[str, int]:
     return dict(quantities)
 
 
-def _send(order: Order, fo: FulfillmentOrder, package: Package, tracked: dict[str, Claim]) -> None:
+def _next_units(order: Order, line_id: str, packed: Units, quantity: int) -> list[list[int]]:
+    """The lowest free numbers; those that were asked back only when there are no others."""
+    free = minus(free_units(order, line_id), packed)
+    first = lowest(free, min(quantity, count(free)))
+    return union(first, lowest(minus(held_units(order, line_id), packed), quantity - count(first)))
+
+
+def _send(order: Order, fo: FulfillmentOrder, package: Package, tracked: dict[str, Claim], concerned: dict[str, Change]) -> None:
     shipment_id = order.next_id("shp")
     shipment = Shipment(
         id=shipment_id,
@@ -299,11 +312,12 @@ def _send(order: Order, fo: FulfillmentOrder, package: Package, tracked: dict[st
     )
     for row in package.lines:
         line, state = order.line(row.line_id)
-        used = union(*(parcel.lines.get(line.id, []) for parcel in order.shipments.values()), shipment.lines.get(line.id, []))
-        units = lowest(minus([[1, line.quantity]], used), row.quantity)
+        units = _next_units(order, line.id, shipment.lines.get(line.id, []), row.quantity)
         shipment.lines[line.id] = union(shipment.lines.get(line.id, []), units)
         fo.lines[line.id].shipped += row.quantity
         state.shipped += row.quantity
+        for change in recalls.refuse_shipped(order, fo, line.id, units):
+            concerned.setdefault(change.id, change)
         order.stock.append(StockChange(line.sku, fo.location_id, reserve=-row.quantity, on_hand=-row.quantity))
     order.shipments[shipment.id] = shipment
     if package.tracking_number:
@@ -318,11 +332,17 @@ def _send(order: Order, fo: FulfillmentOrder, package: Package, tracked: dict[st
     )
 
 
-def give_back(order: Order, fo: FulfillmentOrder, quantities: dict[str, int], reason: str, effects: Effects | None = None) -> None:
-    """Units leave the fulfillment order: their reservation is released and this place is not asked again for this line.
+def give_back(
+    order: Order, fo: FulfillmentOrder, quantities: dict[str, int], reason: str, effects: Effects | None = None
+) -> dict[str, int]:
+    """Units leave the fulfillment order: their reservation is released and this place is not asked again for this line. Those that were
+    asked back are cancelled. Returns the others, which go elsewhere.
 
     Where the reason says that the shelf is not what the books say, nothing more is sold of the SKU there until it is counted again.
     """
+    quantities, concerned = recalls.stop_first(order, fo, quantities)
+    for change in concerned:
+        recalls.decide(order, change)
     effect = (effects or {}).get(reason.strip(), "none")
     block = f"{fo.id}/{order.summary.sequence + 1}" if effect != "none" else ""
     for line_id, quantity in quantities.items():
@@ -340,12 +360,12 @@ def give_back(order: Order, fo: FulfillmentOrder, quantities: dict[str, int], re
     if quantities:
         order.record("fulfillment_order.rejected", fulfillment_order_id=fo.id, lines=quantities, reason=reason)
         note_attempt(order, f"{fo.id} at {fo.location_id}: {reason}")
+    return quantities
 
 
 def take_back(order: Order, fo: FulfillmentOrder, reason: str) -> dict[str, int]:
     """All that is open leaves the fulfillment order, though its location has not said so: it may have sent it all the same. Returns it."""
-    quantities = {line_id: line.open for line_id, line in fo.lines.items() if line.open}
-    give_back(order, fo, quantities, reason)
+    quantities = give_back(order, fo, {line_id: line.open for line_id, line in fo.lines.items() if line.open}, reason)
     for line_id, quantity in quantities.items():
         fo.lines[line_id].taken_back += quantity
     return quantities
@@ -353,19 +373,26 @@ def take_back(order: Order, fo: FulfillmentOrder, reason: str) -> dict[str, int]
 
 def cancel_work(order: Order, fo: FulfillmentOrder) -> dict[str, int]:
     """All that is open leaves the fulfillment order for good: nobody looks for another place. Returns the units per line; their
-    reservation is released, and they are the caller's to cancel."""
-    quantities = {line_id: line.open for line_id, line in fo.lines.items() if line.open}
+    reservation is released, and they are the caller's to cancel (those that were asked back are cancelled here)."""
+    quantities, concerned = recalls.stop_first(order, fo, {line_id: line.open for line_id, line in fo.lines.items() if line.open})
+    for change in concerned:
+        recalls.decide(order, change)
     for line_id, quantity in quantities.items():
         line, state = order.line(line_id)
         fo.lines[line_id].cancelled += quantity
         state.allocated -= quantity
         order.stock.append(StockChange(line.sku, fo.location_id, reserve=-quantity))
-    settle_status(order, fo)
-    if fo.status == "rejected":
-        fo.status = "cancelled"
-    fo.held_from = fo.held_by = None
-    order.record("fulfillment_order.cancelled", fulfillment_order_id=fo.id, lines=quantities)
+    close_work(order, fo)
     return quantities
+
+
+def close_work(order: Order, fo: FulfillmentOrder) -> None:
+    """The status after units have left the work, one way or another: with nothing left, and something cancelled, it is cancelled."""
+    settle_status(order, fo)
+    if fo.status == "rejected" and any(line.cancelled for line in fo.lines.values()):
+        fo.status, fo.held_from, fo.held_by = "cancelled", None, None
+        lines = {line_id: line.cancelled for line_id, line in fo.lines.items() if line.cancelled}
+        order.record("fulfillment_order.cancelled", fulfillment_order_id=fo.id, lines=lines)
 
 
 def settle_status(order: Order, fo: FulfillmentOrder) -> None:

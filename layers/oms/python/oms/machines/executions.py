@@ -64,7 +64,7 @@ def needed(order: Order) -> list[Execution]:
     for ret in order.returns.values():
         if ret.status not in ("settled", "rejected", "cancelled", "expired"):
             out.append(return_execution(order, ret.id))
-    out += [change_execution(order, change.id) for change in order.changes.values() if change.status == "pending"]
+    out += [change_execution(order, change.id) for change in order.changes.values() if change.status == "pending" and change.moves]
     return [execution for execution in out if execution.record_id not in abandoned]
 
 
@@ -75,7 +75,7 @@ def started_by(order: Order, fact_type: str, data: dict[str, Any]) -> Execution 
     work = ("fulfillment_order.created", "fulfillment_order.reopened")
     if fact_type in work and data["fulfillment_order_id"] in order.fulfillment_orders:
         return fulfillment_execution(order, data["fulfillment_order_id"])
-    if fact_type == "change.requested" and data["change_id"] in order.changes:
+    if fact_type == "change.requested" and data["change_id"] in order.changes and order.changes[data["change_id"]].moves:
         return change_execution(order, data["change_id"])
     if fact_type == "return.requested" and data["return_id"] in order.returns:
         return return_execution(order, data["return_id"])

@@ -100,7 +100,7 @@ def _release(order: Order) -> Resume | None:
 
 def _stock(order: Order) -> Resume | None:
     """Until every unit has come, or some that need not wait for the others."""
-    ready = [group for group in order.placed.delivery_groups if not order.waits_for_all(group)]
+    ready = [group for group in order.groups if not order.waits_for_all(group)]
     if any(open_units(state) for group in ready for _, state in order.lines_of(group)):
         return go("allocate")
     return None if any(state.backordered for state in order.summary.lines.values()) else go("allocate")

@@ -64,6 +64,15 @@ class Share(Stored):
     def __sub__(self, other: Share) -> Share:
         return self + -other
 
+    def __mul__(self, times: int) -> Share:
+        return Share(
+            price=self.price * times,
+            adjustment=self.adjustment * times,
+            order_adjustment=self.order_adjustment * times,
+            taxes=tuple(tax * times for tax in self.taxes),
+            total=self.total * times,
+        )
+
 
 class Frozen(Share):
     """The value of a whole line (or of a line's part of a charge) and how it falls on its units.

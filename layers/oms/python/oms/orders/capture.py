@@ -323,7 +323,7 @@ def release_lines(order: Order, lines: Collection[str]) -> None:
 
 def decline(order: Order, **why: object) -> None:
     """Compensate completely: stock back, number free, authorizations that did succeed given back, the order kept as declined."""
-    release_lines(order, [line.id for line in order.placed.lines])
+    release_lines(order, [line.id for line in order.every_line])
     for payment in order.payments.values():
         # A tender behind the declined one was never asked, and nothing may ask for it later: another card pays the whole.
         payment.token = None

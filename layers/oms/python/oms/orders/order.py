@@ -114,16 +114,31 @@ class Order:
         """The id that `next_id` will give next."""
         return part_id(prefix, self.id, self.summary.counters.get(prefix, 0) + 1)
 
+    @property
+    def every_line(self) -> list[PlacedLine]:
+        """The lines as placed, and those that were added since."""
+        added = [line for change in self.changes.values() for line in change.added]
+        return [*self.placed.lines, *added] if added else self.placed.lines
+
+    @property
+    def groups(self) -> list[PlacedGroup]:
+        """The delivery groups as they are now: where they go, and how, may have been changed since the order was placed."""
+        edits = sorted((change for change in self.changes.values() if change.groups), key=lambda change: (change.requested_at, change.id))
+        if not edits:
+            return self.placed.delivery_groups
+        latest = {group.id: group for change in edits for group in change.groups}
+        return [latest.get(group.id, group) for group in self.placed.delivery_groups]
+
     def lines(self) -> list[tuple[PlacedLine, LineState]]:
-        """Lines as placed, each with its counters."""
-        return [(line, self.summary.lines[line.id]) for line in self.placed.lines]
+        """Every line with its counters."""
+        return [(line, self.summary.lines[line.id]) for line in self.every_line]
 
     def held(self, *, as_stored: bool = False) -> dict[str, dict[str, int]]:
         """Units reserved for this order per location and SKU: pinned, or on a fulfillment order and not yet gone. `as_stored`: of a large
         order per location and chunk of lines ("berlin#003"), as they are kept."""
         out: dict[str, dict[str, int]] = {}
         part = {line_id: f"#{number}" for number, chunk in self.chunks.items() for line_id in chunk.lines} if as_stored else {}
-        skus = {line.id: line.sku for line in self.placed.lines}
+        skus = {line.id: line.sku for line in self.every_line}
         pinned = [(place, line_id, units) for line_id, state in self.summary.lines.items() for place, units in state.pins.items()]
         released = [(fo.location_id, line_id, row.open) for fo in self.fulfillment_orders.values() for line_id, row in fo.lines.items()]
         for place, line_id, units in pinned + released:
@@ -173,7 +188,14 @@ class Order:
 
     def group_of(self, line: PlacedLine) -> PlacedGroup:
         """A line's delivery group."""
-        return next(group for group in self.placed.delivery_groups if group.id == line.delivery_group)
+        return self.group(line.delivery_group)
+
+    def group(self, group_id: str) -> PlacedGroup:
+        """One delivery group; NotFound if the order has no such group."""
+        for group in self.groups:
+            if group.id == group_id:
+                return group
+        raise NotFound(f"order {self.placed.order_number} has no delivery group '{group_id}'")
 
     def lines_of(self, group: PlacedGroup) -> list[tuple[PlacedLine, LineState]]:
         """The lines of a delivery group, each with its counters."""
@@ -185,9 +207,11 @@ class Order:
 
     def line(self, line_id: str, pointer: str = "") -> tuple[PlacedLine, LineState]:
         """One line and its counters; NotFound if the order has no such line."""
-        if self._index[0] is not self.placed.lines or len(self._index[1]) != len(self.placed.lines):
+        if self._index[0] is not self.placed.lines:
             self._index = self.placed.lines, {line.id: line for line in self.placed.lines}
         line = self._index[1].get(line_id)
+        if line is None and line_id in self.summary.lines:
+            line = next((line for line in self.every_line if line.id == line_id), None)
         if line:
             return line, self.summary.lines[line_id]
         raise NotFound(f"order {self.placed.order_number} has no line '{line_id}'" + (f" ({pointer})" if pointer else ""))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from oms.money.units import Units, count, union
 from oms.orders.records import LineState
+
+NO_COUNTERS = {"pins", "excluded", "attempts", "promise", "cancelled_runs"}
+_COUNTERS = set(LineState.model_fields) - NO_COUNTERS
 
 
 def reserved(state: LineState) -> int:
@@ -21,7 +25,26 @@ def kept(state: LineState) -> int:
 
 
 def cancelled_units(state: LineState) -> list[list[int]]:
-    """Numbers of the cancelled units: always the highest, as shipping takes the lowest (design section 5)."""
+    """Numbers of the cancelled units: the highest, unless a shipment or a recall had those, or units were added later."""
+    return [list(run) for run in state.cancelled_runs] or _highest(state)
+
+
+def cancel_units(state: LineState, units: Units) -> None:
+    """Count these units as cancelled; their numbers are free so far."""
+    gone = union(cancelled_units(state), units)
+    state.cancelled = count(gone)
+    state.cancelled_runs = gone if gone != _highest(state) else []
+
+
+def add_units(state: LineState, quantity: int) -> list[list[int]]:
+    """More units of a line are ordered: they get new numbers, which are returned."""
+    gone, last = cancelled_units(state), state.ordered
+    state.ordered += quantity
+    state.cancelled_runs = gone if gone != _highest(state) else []
+    return [[last + 1, state.ordered]]
+
+
+def _highest(state: LineState) -> list[list[int]]:
     return [[state.ordered - state.cancelled + 1, state.ordered]] if state.cancelled else []
 
 
@@ -44,8 +67,7 @@ def available_to_reship(state: LineState) -> int:
 def broken_laws(state: LineState) -> list[str]:
     """The quantity laws that these counters break; empty when all hold."""
     laws = {
-        "no counter is negative": min(value for value in state.model_dump(exclude={"pins", "excluded", "attempts", "promise"}).values())
-        >= 0,
+        "no counter is negative": min(state.model_dump(include=_COUNTERS).values()) >= 0,
         "no pin is negative": all(quantity > 0 for quantity in state.pins.values()),
         "returned <= return_initiated <= shipped <= allocated": state.returned
         <= state.return_initiated

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from oms.money.shares import Frozen, TaxMode, TaxRounding
+from oms.money.shares import Frozen, Share, TaxMode, TaxRounding
 from oms.stored import Stored
 
 
@@ -106,6 +106,27 @@ class Placed(Record):
     chunks: int = 0
 
 
+class Band(Stored):
+    """Units `first` to `last` of a line, each of which carries `share`."""
+
+    first: int
+    last: int
+    share: Share
+
+
+class Layer(Stored):
+    """A later change of what units of a line are worth: each unit's addition, in the order's tax mode (design section 5).
+
+    `delivery`: of their part of the delivery charge. `apart`: the units had left by then, so their invoice does not hold it: it stands
+    in a document of its own.
+    """
+
+    line_id: str
+    bands: list[Band]
+    delivery: bool = False
+    apart: bool = False
+
+
 class PlacedChunk(Stored):
     """Some of a large order's lines as placed."""
 
@@ -152,7 +173,7 @@ class LineState(Stored):
     """Counters of one line (design section 4). `pins`: units reserved per location and not yet on a fulfillment order.
 
     `excluded`: places that could not serve the line after all. `attempts`: how often units of it had to be routed again. `promise`: while
-    units wait for stock.
+    units wait for stock. `cancelled_runs`: numbers of the cancelled units, where they are not simply the highest.
     """
 
     ordered: int = 0
@@ -170,6 +191,7 @@ class LineState(Stored):
     excluded: list[str] = []
     attempts: int = 0
     promise: Promise | None = None
+    cancelled_runs: list[list[int]] = []
 
 
 class LineChunk(Record):

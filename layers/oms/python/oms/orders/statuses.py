@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from oms.money.shares import Share
+from oms.money.units import minus, union
 from oms.orders.order import Order
 from oms.orders.quantities import cancelled_units, kept, reserved
 from oms.orders.records import LineState
 from oms.orders.totals import Totals
+from oms.orders.worth import delivery_worth, worth
 from oms.payments.funds import terms_left
 from oms.payments.invoices import overdue
 from oms.payments.ledger import Buckets, fold, open_at
@@ -29,35 +31,31 @@ def to_come(order: Order) -> int:
     return open_authorization(order) + sum(terms_left(order, payment) for payment in order.payments.values())
 
 
-def credited_units(order: Order) -> dict[str, list[list[int]]]:
-    """Units of each line that were settled as returned."""
+def credited_units(order: Order, *, delivery: bool = False) -> dict[str, list[list[int]]]:
+    """Units of each line that were settled as returned; `delivery`: those whose part of the delivery charge went back with them."""
     out: dict[str, list[list[int]]] = {}
     for memo in order.credit_memos.values():
-        for row in memo.lines:
-            out.setdefault(row["line_id"], []).extend(row["units"])
+        for row in memo.lines if memo.return_id else ():
+            if not delivery or row.get("delivery"):
+                out.setdefault(row["line_id"], []).extend(row["units"])
     return out
 
 
 def totals(order: Order) -> Totals:
     """Totals of the units that are ordered, not cancelled and not settled as returned."""
-    goods = [line.frozen.all_units() for line in order.placed.lines]
-    charges = [group.frozen.all_units() for group in order.placed.delivery_groups if group.frozen]
-    # Fees ride on the first invoice: where every unit is cancelled, there will be none.
-    alive = any(kept(state) for state in order.summary.lines.values())
-    fees = [fee.frozen.all_units() for fee in order.placed.fees] if alive else []
-    lines = {line.id: line for line in order.placed.lines}
+    came_back, with_delivery = credited_units(order), credited_units(order, delivery=True)
+    goods: list[Share] = []
+    charges: list[Share] = []
     for line, state in order.lines():
-        units = cancelled_units(state)
-        if units:
-            goods.append(-line.frozen.units(units))
-            if line.delivery:
-                charges.append(-line.delivery.units(units))
-    for memo in order.credit_memos.values():
-        for row in memo.lines:
-            line = lines[row["line_id"]]
-            goods.append(-line.frozen.units(row["units"]))
-            if row.get("delivery") and line.delivery:
-                charges.append(-line.delivery.units(row["units"]))
+        kept_units = minus([[1, state.ordered]], cancelled_units(state))
+        goods.append(worth(order, line.id, minus(kept_units, came_back.get(line.id, []))))
+        charges.append(delivery_worth(order, line.id, minus(kept_units, with_delivery.get(line.id, []))))
+    # Fees ride on the first invoice: where every unit is cancelled, there will be none. Those of a change are due when it is decided.
+    alive = any(kept(state) for state in order.summary.lines.values())
+    fees: list[Share] = [fee.frozen for fee in order.placed.fees] if alive else []
+    for change in order.changes.values():
+        for fee in [fee for fee in change.fees if change.decided or fee.delivery_group]:
+            (charges if fee.delivery_group else fees).append(fee.frozen)
     return Totals(
         product_amount=sum(share.price for share in goods),
         adjustment_amount=sum(share.adjustment + share.order_adjustment for share in goods),
@@ -70,9 +68,9 @@ def totals(order: Order) -> Totals:
 
 def line_share(order: Order, line_id: str) -> Share:
     """What the live units of a line are worth."""
-    line, state = order.line(line_id)
-    gone = [*credited_units(order).get(line_id, []), *cancelled_units(state)]
-    return line.frozen.all_units() - line.frozen.units(gone)
+    _, state = order.line(line_id)
+    gone = union(credited_units(order).get(line_id, []), cancelled_units(state))
+    return worth(order, line_id, minus([[1, state.ordered]], gone))
 
 
 def money_owed(order: Order) -> str:

@@ -76,7 +76,7 @@ def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, 
             "balance_due": max(0, total.grand_total - held - statuses.to_come(order)),
         },
         "lines": line_views(order, most=MOST_LINES),
-        "delivery_groups": [_group(group, personal) for group in placed.delivery_groups],
+        "delivery_groups": [_group(group, personal) for group in order.groups],
         "adjustments": placed.adjustments,
         "fees": [{"code": fee.code, **_value(fee.frozen.all_units(), fee.taxes)} for fee in placed.fees],
         "payments": [payment_view(payment, order.now) for payment in order.payments.values()],
@@ -154,7 +154,7 @@ def _left_out(order: Order) -> dict[str, int]:
 def fulfillment_order_view(order: Order, fo: FulfillmentOrder, personal: Personal) -> dict[str, Any]:
     """A fulfillment order with what its location needs to know."""
     lines = {line_id: order.line(line_id)[0] for line_id in fo.lines}
-    group = next(group for group in order.placed.delivery_groups if group.id == fo.delivery_group)
+    group = order.group(fo.delivery_group)
     return {
         "id": fo.id,
         "order_id": order.id,
@@ -254,7 +254,7 @@ def _line(order: Order, line: PlacedLine) -> dict[str, Any]:
     share = statuses.line_share(order, line.id)
     fos = [fo for fo in order.fulfillment_orders.values() if fo.delivery_group == line.delivery_group]
     confirmed = not any(fo.assume_delivered_after_days for fo in fos)
-    counters = state.model_dump(exclude={"pins", "excluded", "attempts", "promise"})
+    counters = state.model_dump(exclude=quantities.NO_COUNTERS)
     return {
         "id": line.id,
         "sku": line.sku,

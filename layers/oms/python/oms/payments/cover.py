@@ -7,17 +7,26 @@ from oms.orders.order import Order
 from oms.orders.quantities import cancelled_units
 from oms.orders.records import FulfillmentOrder
 from oms.orders.statuses import buckets, to_come, totals
+from oms.orders.worth import delivery_worth, worth
 from oms.payments.funds import excess, open_amount, terms_left, was_declined
-from oms.payments.invoices import invoice_for
+from oms.payments.invoices import invoice_for, lowered
 from oms.payments.ledger import authorizations, open_at
 
 OPEN = ("released", "accepted", "picking", "packed", "ready_for_pickup", "partially_shipped")
 
 
 def to_invoice(order: Order) -> int:
-    """What the kept units that are not invoiced yet are worth, with their delivery and the fees that are still to come."""
+    """What the kept units that are not invoiced yet are worth, with their delivery and the fees that are still to come. What is to be
+    credited of units that were invoiced takes nothing off it."""
     invoiced = sum(invoice.total_amount for invoice in order.invoices.values())
-    return totals(order).grand_total - invoiced + sum(memo.total_amount for memo in order.credit_memos.values())
+    credited = sum(memo.total_amount for memo in order.credit_memos.values())
+    return totals(order).grand_total - invoiced + credited + uncredited(order)
+
+
+def uncredited(order: Order) -> int:
+    """What changes took off units that had left, and no credit memo says yet."""
+    told = {memo.change_id for memo in order.credit_memos.values()}
+    return sum(-lowered(change) for change in order.changes.values() if change.id not in told)
 
 
 def available(order: Order, until: str) -> int:
@@ -96,12 +105,12 @@ def _share(order: Order, fo: FulfillmentOrder, taken: dict[str, list[list[int]]]
     total = 0
     for line_id, row in fo.lines.items():
         if row.open > 0:
-            line, state = order.line(line_id)
+            _, state = order.line(line_id)
             gone = [parcel.lines.get(line_id, []) for parcel in order.shipments.values()]
-            free = minus([[1, line.quantity]], union(*gone, cancelled_units(state), taken.get(line_id, [])))
+            free = minus([[1, state.ordered]], union(*gone, cancelled_units(state), taken.get(line_id, [])))
             units: Units = lowest(free, min(row.open, count(free)))
             taken[line_id] = union(taken.get(line_id, []), units)
-            total += line.frozen.units(units).total + (line.delivery.units(units).total if line.delivery else 0)
+            total += worth(order, line_id, units).total + delivery_worth(order, line_id, units).total
     first = not order.shipments and not any(other.shipped for each in order.fulfillment_orders.values() for other in each.lines.values())
     fees = order.placed.fees if first and not taken.get("#fees") and total else []
     if fees:

@@ -139,7 +139,9 @@ def _shown(order: Order, document: Invoice | CreditMemo) -> Iterator[Fields]:
     """Goods line by line, then delivery group by group, then fees."""
     deliveries: dict[str, Fields] = {}
     for row in document.lines:
-        yield _goods(order, row)
+        goods = _goods(order, document, row)
+        if goods["total_amount"] or goods["kind"] == "product" or "delivery" not in row:
+            yield goods
         if "delivery" in row:
             line, _ = order.line(row["line_id"])
             group, taxes = order.group_of(line), row_taxes(order, row, delivery=True)
@@ -149,15 +151,24 @@ def _shown(order: Order, document: Invoice | CreditMemo) -> Iterator[Fields]:
             deliveries[group.id] = {**same, **(_sum(known, shown) if known else shown)}
     yield from deliveries.values()
     for row in document.fees:
-        yield {"kind": "fee", "code": row["code"], **_amounts(row, row_taxes(order, row))}
+        amounts = _amounts(row, row_taxes(order, row))
+        if row.get("delivery_group"):
+            yield {
+                "kind": "delivery",
+                "delivery_group": row["delivery_group"],
+                "method": order.group(row["delivery_group"]).method,
+                **amounts,
+            }
+        else:
+            yield {"kind": "fee", "code": row["code"], **amounts}
 
 
-def _goods(order: Order, row: Mapping[str, Any]) -> Fields:
+def _goods(order: Order, document: Invoice | CreditMemo, row: Mapping[str, Any]) -> Fields:
     """A line's units. Price and adjustments are told where the row is their whole value; else it is an adjustment of them."""
     line, _ = order.line(row["line_id"])
     named = {"line_id": line.id, "sku": line.sku, "name": line.name, "quantity": row["quantity"]}
     amounts = _amounts(row, row_taxes(order, row))
-    share = whole_value(order, row)
+    share = whole_value(order, document, row)
     if share is None:
         return {"kind": "adjustment", **named, **amounts}
     parts = {

@@ -33,14 +33,14 @@ def is_gift_card(line: PlacedLine) -> bool:
 
 def sells_cards(order: Order) -> bool:
     """Whether any line is gift cards."""
-    return any(is_gift_card(line) for line in order.placed.lines)
+    return any(is_gift_card(line) for line in order.every_line)
 
 
 def cards_of(order: Order, units: Mapping[str, Units]) -> list[SoldCard]:
     """The cards of these units, per line; other lines have none."""
     return [
         SoldCard(_account_id(order, line.id, unit), line.id, unit, line.unit_price, order.placed.currency)
-        for line in order.placed.lines
+        for line in order.every_line
         if is_gift_card(line)
         for first, last in units.get(line.id, ())
         for unit in range(first, last + 1)
@@ -50,7 +50,7 @@ def cards_of(order: Order, units: Mapping[str, Units]) -> list[SoldCard]:
 def delivered_cards(order: Order) -> list[SoldCard]:
     """The cards of all units that were delivered and not paid back since."""
     there: dict[str, Units] = {}
-    for line in order.placed.lines:
+    for line in order.every_line:
         came = union(*(parcel.lines.get(line.id, []) for parcel in order.shipments.values() if parcel.delivered_at))
         gone = [row["units"] for memo in order.credit_memos.values() if memo.return_id for row in memo.lines if row["line_id"] == line.id]
         there[line.id] = minus(came, union(*gone))

@@ -1,17 +1,18 @@
-"""What a shipment is invoiced for and what a return is credited for: the frozen shares of exactly its units."""
+"""What a shipment is invoiced for and what a return is credited for: the shares of exactly its units; and the documents of changes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oms.ids import invoice_of, part_id
+from oms.ids import invoice_of, invoice_of_change, memo_of_change, part_id
 from oms.money.shares import Share
-from oms.money.units import Units, count
+from oms.money.units import Units, count, union
 from oms.orders.order import Order
-from oms.orders.records import PlacedTax, Shipment
+from oms.orders.records import Layer, PlacedTax, Shipment
+from oms.orders.worth import delivery_worth, worth
 from oms.payments.funds import open_amount
-from oms.payments.records import CreditMemo, Invoice
+from oms.payments.records import Change, CreditMemo, Invoice
 
 
 def invoice_for(order: Order, shipment: Shipment) -> Invoice:
@@ -19,7 +20,7 @@ def invoice_for(order: Order, shipment: Shipment) -> Invoice:
 
     It depends on nothing but the shipment, so that two of them invoiced at the same moment, or one again after a crash, come to the same.
     """
-    rows = [_row(order, line_id, units, delivery=True) for line_id, units in sorted(shipment.lines.items())]
+    rows = [_row(order, line_id, units, delivery=True, apart=False) for line_id, units in sorted(shipment.lines.items())]
     fees = []
     if shipment.id == part_id("shp", order.id, 1):
         fees = [fee_row(fee.code, fee.frozen.all_units(), fee.taxes) for fee in order.placed.fees]
@@ -47,6 +48,46 @@ def credit_memo_for(order: Order, memo_id: str, return_id: str, units: Mapping[s
     )
 
 
+def change_invoice(order: Order, change: Change) -> Invoice | None:
+    """The invoice of what a change adds to units that had left, and of its fees; None if it adds nothing."""
+    rows = [_layer_row(order, layer, value) for layer, value in _apart(change) if value.total > 0]
+    fees = [
+        {**fee_row(fee.code, fee.frozen.all_units(), fee.taxes), **({"delivery_group": fee.delivery_group} if fee.delivery_group else {})}
+        for fee in change.fees
+        if fee.frozen.total
+    ]
+    if not rows and not fees:
+        return None
+    return Invoice(
+        id=invoice_of_change(change.id),
+        change_id=change.id,
+        issued_at=order.now,
+        supplied_at=order.now,
+        lines=rows,
+        fees=fees,
+        **_sums([*rows, *(row["delivery"] for row in rows if "delivery" in row), *fees]),
+    )
+
+
+def change_memo(order: Order, change: Change) -> CreditMemo | None:
+    """The credit memo of what a change takes off units that had left, not yet refunded; None if it takes nothing off."""
+    rows = [_layer_row(order, layer, -value) for layer, value in _apart(change) if value.total < 0]
+    if not rows:
+        return None
+    return CreditMemo(
+        id=memo_of_change(change.id),
+        change_id=change.id,
+        issued_at=order.now,
+        lines=rows,
+        **_sums([*rows, *(row["delivery"] for row in rows if "delivery" in row)]),
+    )
+
+
+def lowered(change: Change) -> int:
+    """What a change takes off units that had left: what its credit memo is worth, as a negative amount."""
+    return sum(min(0, value.total) for _, value in _apart(change))
+
+
 def fee_row(code: str, share: Share, taxes: Sequence[PlacedTax]) -> dict[str, Any]:
     """A fee on a document. It names its taxes itself: it may be of the order, or of a change."""
     return {"code": code, **_amounts(share), "tax_names": [tax.model_dump(exclude_none=True) for tax in taxes]}
@@ -63,11 +104,11 @@ def row_taxes(order: Order, row: Mapping[str, Any], *, delivery: bool = False) -
     return [{**name, "amount": amount} for name, amount in zip(names, amounts, strict=True)]
 
 
-def whole_value(order: Order, row: Mapping[str, Any]) -> Share | None:
-    """The share of a row's units where the row is their whole value; None where it is a part of it, or an addition to it."""
-    line, _ = order.line(row["line_id"])
-    share = line.frozen.units(row.get("units", ()))
-    return share if (share.net, share.total) == (row["net_amount"], row["total_amount"]) else None
+def whole_value(order: Order, document: Invoice | CreditMemo, row: Mapping[str, Any]) -> Share | None:
+    """The share of a row's units where the row is their whole value; None where a change put it on them or took it off."""
+    share = worth(order, row["line_id"], row.get("units", ()), apart=isinstance(document, CreditMemo))
+    whole = not document.change_id and (share.net, share.total) == (row["net_amount"], row["total_amount"])
+    return share if whole else None
 
 
 def overdue(order: Order, invoice: Invoice) -> bool:
@@ -76,12 +117,28 @@ def overdue(order: Order, invoice: Invoice) -> bool:
     return left > 0 and left > sum(row["amount"] for row in invoice.receivables if row["due_at"] >= order.now)
 
 
-def _row(order: Order, line_id: str, units: Units, delivery: bool) -> dict[str, Any]:
+def _row(order: Order, line_id: str, units: Units, *, delivery: bool, apart: bool = True) -> dict[str, Any]:
     line, _ = order.line(line_id)
-    row = {"line_id": line_id, "quantity": count(units), "units": [list(run) for run in units], **_amounts(line.frozen.units(units))}
-    if delivery and line.delivery:
-        row["delivery"] = _amounts(line.delivery.units(units))
+    value = worth(order, line_id, units, apart=apart)
+    row = {"line_id": line_id, "quantity": count(units), "units": [list(run) for run in units], **_amounts(value)}
+    share = delivery_worth(order, line_id, units, apart=apart) if delivery else Share()
+    if delivery and (line.delivery or share.total or share.tax):
+        row["delivery"] = _amounts(share)
     return row
+
+
+def _apart(change: Change) -> list[tuple[Layer, Share]]:
+    """The layers that stand in documents of the change, and what each comes to."""
+    apart = [layer for layer in change.layers if layer.apart]
+    return [(layer, sum((band.share * (band.last - band.first + 1) for band in layer.bands), Share())) for layer in apart]
+
+
+def _layer_row(order: Order, layer: Layer, value: Share) -> dict[str, Any]:
+    line, _ = order.line(layer.line_id)
+    units = union([[band.first, band.last] for band in layer.bands])
+    nothing = Share(taxes=(0,) * len(line.taxes))
+    row = {"line_id": line.id, "quantity": count(units), "units": units, **_amounts(nothing if layer.delivery else value)}
+    return {**row, "delivery": _amounts(value)} if layer.delivery else row
 
 
 def _amounts(share: Share) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from oms.payments.records import CreditMemo, Invoice, Payment
 from oms.stored import Stored
 
 _CREDIT = ("gift_card", "store_credit")
+_GOODWILL = ("adjustment", "goodwill")
 _LIABILITY = "store_credit_liability"
 
 
@@ -109,13 +110,13 @@ def _made(order: Order, entry: Entry) -> Iterator[tuple[str, int]]:
             memo = order.credit_memos[fact.data["credit_memo_id"]]
             yield "customer_deposits", -memo.total_amount
             change = order.changes.get(memo.change_id or "")
-            yield from _rows(order, memo, "goodwill" if change and change.kind == "goodwill" else "refunds", sign=1)
+            yield from _rows(order, memo, "goodwill" if change and change.kind in _GOODWILL else "refunds", sign=1)
 
 
 def _rows(order: Order, document: Invoice | CreditMemo, goods: str, sign: int) -> Iterator[tuple[str, int]]:
     for row in document.lines:
         line, _ = order.line(row["line_id"])
-        if is_gift_card(line) and whole_value(order, row):
+        if is_gift_card(line) and whole_value(order, document, row):
             # Owed is what the cards are worth, whatever they were sold for.
             worth = line.unit_price * row["quantity"]
             yield _LIABILITY, sign * worth
@@ -124,7 +125,7 @@ def _rows(order: Order, document: Invoice | CreditMemo, goods: str, sign: int) -
         if "delivery" in row:
             yield from _row("shipping", row["delivery"], row_taxes(order, row, delivery=True), sign)
     for row in document.fees:
-        yield from _row("fees", row, row_taxes(order, row), sign)
+        yield from _row("shipping" if row.get("delivery_group") else "fees", row, row_taxes(order, row), sign)
 
 
 def _row(account: str, row: Mapping[str, Any], taxes: list[dict[str, Any]], sign: int) -> Iterator[tuple[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from oms.orders.records import Record
+from oms.orders.records import Layer, PlacedFee, PlacedGroup, PlacedLine, Record
 from oms.stored import Stored
 
 TERMS = "terms"
@@ -97,19 +97,60 @@ class CreditMemo(Record):
     seller: dict[str, Any] | None = None
 
 
-class Change(Record):
-    """Something done to an order after it was placed that moves money: a cancellation, a new tender, an authorization to renew.
+class ChangeLine(Stored):
+    """Units of a line that a change is about, by their numbers. Of a cancellation `units` are those that are cancelled; `held` those that
+    the location of a fulfillment order was asked for and has not answered, `refused` how many it could not stop."""
 
-    `worth`: by how much it lowered (or, negative, raised) what the order costs; never more than that is paid back for it.
+    line_id: str
+    units: list[list[int]] = []
+    reason: str | None = None
+    fulfillment_order_id: str | None = None
+    held: list[list[int]] = []
+    refused: int = 0
+
+
+class ChangeFee(PlacedFee):
+    """A fee that a change causes, invoiced with it. `percent`: of what the change cancels, so it may still fall. `delivery_group`: it is
+    that group's delivery charge for units that were cancelled, which the customer pays all the same."""
+
+    percent: str | None = None
+    delivery_group: str | None = None
+
+
+class Change(Record):
+    """Something done to an order after it was placed: a cancellation, an adjustment, a new tender, an authorization to renew.
+
+    `worth`: by how much it lowered (or, negative, raised) what the order costs; never more than that is paid back for it. `moves`: its
+    money is to be moved now, by the change machine, which has been `started` for it before or not. `stage`: where the units were.
+    `layers`, `fees` (due once it is `decided`), `added`, `groups`: what it put on the order. `due_at`: until when locations may answer
+    that were asked for units.
     """
 
     id: str
     kind: str
     run: int = 1
-    status: Literal["pending", "done", "partial", "refused"] = "pending"
+    status: Literal["pending", "done", "partial", "refused", "pending_approval"] = "pending"
+    stage: Literal["pre_fulfillment", "in_fulfillment", "post_fulfillment"] | None = None
+    actor: str | None = None
     worth: int = 0
+    moves: bool = True
+    started: bool = False
+    decided: bool = False
     payment_id: str | None = None
     reason: str | None = None
+    note: str | None = None
+    lines: list[ChangeLine] = []
+    layers: list[Layer] = []
+    fees: list[ChangeFee] = []
+    added: list[PlacedLine] = []
+    groups: list[PlacedGroup] = []
+    reduce_shipping: bool | None = None
+    due_at: str | None = None
     requested_at: str
     closed_at: str | None = None
     refunds: list[dict[str, Any]] = []
+
+    @property
+    def asks(self) -> bool:
+        """Whether locations are still to say whether they could stop units."""
+        return any(line.held for line in self.lines)

@@ -8,12 +8,13 @@ from pydantic import Field
 
 from oms.errors import Conflict, Fault, NotFound, invalid
 from oms.ids import memo_of
-from oms.money.units import count, lowest, minus, union
+from oms.money.units import lowest, minus, union
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import available_to_return
 from oms.orders.records import PlacedLine, Receipt, Return, ReturnLine
 from oms.payments.invoices import credit_memo_for
 from oms.payments.records import CreditMemo
+from oms.service.stages import returning_units
 from oms.settings import Settings
 from oms.wire import Key, Quantity, Text, Wire
 
@@ -77,7 +78,7 @@ def request_return(order: Order, request: ReturnRequest, settings: Settings) -> 
         if row.quantity > free:
             faults.append(Fault(f"{row.quantity} asked, {free} can be returned", f"/lines/{index}/quantity"))
             continue
-        units = lowest(minus(_arrived(order, line, settings), _coming_back(order, line.id)), row.quantity)
+        units = lowest(minus(_arrived(order, line, settings), returning_units(order, line.id)), row.quantity)
         lines.append(ReturnLine(line_id=line.id, units=units, reason=row.reason, resolution=row.resolution, quantity=row.quantity))
         state.return_initiated += row.quantity
     if faults:
@@ -222,7 +223,7 @@ def change_status(ret: Return) -> str:
 
 def confirmed(order: Order, line: PlacedLine, settings: Settings) -> bool:
     """Whether somebody confirms delivery of this line's group."""
-    group = next(group for group in order.placed.delivery_groups if group.id == line.delivery_group)
+    group = order.group_of(line)
     return settings.method(group.method).delivery_confirmation == "carrier"
 
 
@@ -248,12 +249,6 @@ def _arrived(order: Order, line: PlacedLine, settings: Settings) -> list[list[in
     parcels = order.shipments.values()
     needs = confirmed(order, line, settings)
     return union(*(parcel.lines.get(line.id, []) for parcel in parcels if parcel.delivered_at or not needs))
-
-
-def _coming_back(order: Order, line_id: str) -> list[list[int]]:
-    """Units that are on their way back, or have been."""
-    rows = [row for ret in order.returns.values() for row in ret.lines if row.line_id == line_id]
-    return union(*(lowest(row.units, count(row.units) - row.closed) for row in rows))
 
 
 def _shipped_from(order: Order, line_id: str) -> str:

@@ -20,7 +20,7 @@ Units = dict[str, dict[str, int]]
 
 def cases_of(order: Order, places_for: PlacesFor, settings: Settings) -> Iterator[Case]:
     """A case for each delivery group, of the units that were not cancelled; none where nothing is left."""
-    for group in order.placed.delivery_groups:
+    for group in order.groups:
         rows = [(line, state) for line, state in order.lines_of(group) if kept(state) > 0]
         if rows:
             yield Case(
@@ -51,7 +51,7 @@ def usually(placed_at: str) -> str:
 
 def took(order: Order) -> Units:
     """Units that the order has reserved or got, per place and SKU; what came back to the shelf is not counted."""
-    skus = {line.id: line.sku for line in order.placed.lines}
+    skus = {line.id: line.sku for line in order.every_line}
     pinned = [(place, line_id, units) for line_id, state in order.summary.lines.items() for place, units in state.pins.items()]
     worked = [
         (fo.location_id, line_id, row.quantity - row.rejected - row.cancelled)

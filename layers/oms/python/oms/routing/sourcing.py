@@ -33,7 +33,7 @@ def source(
     """The best places for `wanted` units per line. `own`: units already reserved for exactly these lines, per place and SKU; they count
     as there. What this commit has taken already does not. Places that are full in their present window (`left`) come in only when the
     others cannot serve all: what they can serve is not lost, it waits for their next window."""
-    lines = {line.id: line for line in order.placed.lines}
+    lines = {line.id: line for line in order.every_line}
     demands = [Demand(line_id, lines[line_id].sku, units, lines[line_id].product or {}) for line_id, units in wanted.items() if units > 0]
     skus = {demand.sku for demand in demands}
     rows = {(row.sku, row.location_id): row for sku in skus for row in stock.get(sku, ())}

@@ -108,7 +108,7 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
     order.record("exception.opened", exception_id=problem.id, kind=kind, step=step, subject=subject)
     fo = order.fulfillment_orders.get(subject)
     if fo and step == "Secure payment" and kind == "payment" and fo.held_by != "payment":
-        _close(order, problem, "resolved", "paid", None)  # the money came while the exception was on its way here
+        close_exception(order, problem, "resolved", "paid", None)  # the money came while the exception was on its way here
     return problem
 
 
@@ -124,7 +124,7 @@ def retry(order: Order, problem: ProcessException, request: RetryRequest) -> Non
         raise invalid(*faults)
     if request.payments is not None:
         order.summary.tender_sequence = [(part.payment_id, part.amount) for part in parts]
-    _close(order, problem, "retried", "retry", request.note)
+    close_exception(order, problem, "retried", "retry", request.note)
     if problem.kind == "allocation":
         for state in order.summary.lines.values():
             state.attempts = 0  # a person has seen them
@@ -138,7 +138,7 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
     offered = [name.removeprefix("resolve:") for name in problem.actions if name.startswith("resolve:")]
     if action not in offered:
         raise invalid(Fault(f"this exception can be resolved by {' or '.join(offered) or 'nothing'}; or use /retry, /abandon", "/action"))
-    _close(order, problem, "resolved", action, note)
+    close_exception(order, problem, "resolved", action, note)
     if action == "mark_delivered":
         arrive(order, [parcel for parcel in order.shipments_of(problem.subject) if not parcel.delivered_at], order.now)
     if action == "cancel_and_refund":
@@ -156,7 +156,7 @@ def release_paid(order: Order) -> None:
     released += [fo.id for fo in order.fulfillment_orders.values() if any(not parcel.invoice_id for parcel in order.shipments_of(fo.id))]
     for problem in list(order.exceptions.values()):
         if problem.status == "open" and problem.kind == "payment" and problem.subject in released:
-            _close(order, problem, "resolved", "paid", None)
+            close_exception(order, problem, "resolved", "paid", None)
 
 
 def _decide_unpaid(order: Order, fo: FulfillmentOrder, action: str, by: str) -> None:
@@ -173,7 +173,7 @@ def _decide_unpaid(order: Order, fo: FulfillmentOrder, action: str, by: str) -> 
 
 def abandon(order: Order, problem: ProcessException, note: str | None) -> None:
     """Give the work up: its execution ends as Abandoned and is not started again."""
-    _close(order, problem, "abandoned", "abandon", note)
+    close_exception(order, problem, "abandoned", "abandon", note)
 
 
 def find(order: Order, exception_id: str) -> ProcessException:
@@ -183,7 +183,8 @@ def find(order: Order, exception_id: str) -> ProcessException:
     return order.exceptions[exception_id]
 
 
-def _close(order: Order, problem: ProcessException, status: str, action: str, note: str | None) -> None:
+def close_exception(order: Order, problem: ProcessException, status: str, action: str, note: str | None) -> None:
+    """Put an end to it: retried, resolved or abandoned, by which action. Conflict if it has one."""
     if problem.status != "open":
         raise Conflict(f"exception {problem.id} is {problem.status} since {problem.closed_at}")
     update = problem.model_copy(update={"status": status, "action": action, "note": note, "closed_at": order.now})

@@ -61,7 +61,7 @@ def word_of_order(order: Order) -> Word:
     """The same of an order that is loaded already."""
     shipped: dict[str, dict[str, int]] = {}
     waiting: dict[str, dict[str, int]] = {}
-    skus = {line.id: line.sku for line in order.placed.lines}
+    skus = {line.id: line.sku for line in order.every_line}
     for fo in order.fulfillment_orders.values():
         for line_id, row in fo.lines.items():
             at = shipped.setdefault(fo.location_id, {})

@@ -382,7 +382,7 @@ def _beside(order: Order, stock: list[StockChange], arrived: list[str], at: str,
         if c.on_hand
     ]
     writes += reservations(order.id, order.held_before, order.held(as_stored=True), at)
-    skus = {line.id: line.sku for line in order.placed.lines}
+    skus = {line.id: line.sku for line in order.every_line}
     in_line = f"{order.placed.priority}#{order.placed.placed_at}#{order.id}"
     before, after = order.waiting_before, order.waiting()
     writes += bookings(order.booked_before, order.booked(), order.limits)

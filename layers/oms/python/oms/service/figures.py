@@ -1,0 +1,81 @@
+"""What a change comes to: the preview's figures, computed by the same rules that later move the money.
+
+A preview is the command itself, run on a copy that nobody stores; where a location is to be asked, as if it could stop everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from typing import Any
+
+from oms.errors import Conflict
+from oms.money.units import count
+from oms.orders.order import Order
+from oms.orders.statuses import buckets, to_come, totals
+from oms.payments.cover import surplus
+from oms.payments.funds import Part, ensure_excess, ensure_refunds
+from oms.payments.invoices import change_invoice, change_memo
+from oms.payments.offsets import offsets
+from oms.payments.records import Change
+from oms.service import recalls
+
+Figures = dict[str, Any]
+Command = Callable[[Order], Sequence[Change]]
+"""What is done to an order; returns the changes that it made."""
+
+
+def foresee(order: Order, command: Command) -> tuple[Order, list[Change]]:
+    """A copy of the order as the command, and every answer it asks for, would leave it; and its changes."""
+    copy = deepcopy(order)
+    changes = list(command(copy))
+    for change in changes:
+        for line in change.lines:
+            if line.held:
+                recalls.stop(copy, change, line, count(line.held))
+        recalls.decide(copy, change)
+    return copy, changes
+
+
+def figures(before: Order, after: Order, changes: Sequence[Change]) -> Figures:
+    """`balances` of a preview (contract: Service): new totals minus old ones, and what is paid back or still to be paid."""
+    old, new = totals(before).model_dump(), totals(after).model_dump()
+    back: dict[str, int] = {}
+    for part in refunds(after, changes):
+        back[part.payment.id] = back.get(part.payment.id, 0) + part.amount
+    return {
+        **{name: new[name] - old[name] for name in new},
+        "refund_due": sum(back.values()),
+        "amount_due": max(0, _missing(after) - _missing(before)),
+        "refunds": [{"payment_id": payment_id, "amount": amount} for payment_id, amount in sorted(back.items())],
+    }
+
+
+def refunds(order: Order, changes: Sequence[Change]) -> list[Part]:
+    """What the change machine will pay back for these changes, as things stand: credit memos less their invoices and what is still owed,
+    and captured money that nothing will use any more."""
+    parts: list[Part] = []
+    excess = surplus(order)
+    for change in changes:
+        memo, invoice = change_memo(order, change), change_invoice(order, change)
+        net = (memo.total_amount if memo else 0) - (invoice.total_amount if invoice else 0)
+        if net > 0:
+            parts += _if_there(ensure_refunds, order, net - sum(row["amount"] for row in offsets(order, net)))
+        part = max(0, min(change.worth - (memo.total_amount if memo else 0), excess))
+        parts += _if_there(ensure_excess, order, part)
+        excess -= part
+    return parts
+
+
+def _if_there(ensure: Callable[[Order, int], list[Part]], order: Order, amount: int) -> list[Part]:
+    try:
+        return ensure(order, amount) if amount > 0 else []
+    except Conflict:
+        return []  # captured by then perhaps, at the moment it is not: nothing can be promised
+
+
+def _missing(order: Order) -> int:
+    """What the customer still has to come up with: neither paid, nor authorized, nor owed by terms."""
+    sums = buckets(order)
+    held = sums.captured - sums.refunded - sums.charged_back
+    return max(0, totals(order).grand_total - held - to_come(order))
