@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from oms.clock import later, parse
 from oms.orders.order import Order
+from oms.orders.statuses import totals
 from oms.payments.cover import available, to_invoice, uncovered
 from oms.payments.funds import Part, declared
 from oms.payments.ledger import authorizations, fold
@@ -12,14 +13,25 @@ from oms.payments.transfers import lapse
 
 
 def to_renew(order: Order, missing: int, until: str) -> list[Part]:
-    """Tenders that can be authorized again for `missing` between them, none for more than it was to pay. Short if they cannot."""
+    """Tenders that can be authorized again for `missing` between them, none for more than it was to pay: only what later changes have added
+    to the price is put on the first that can take it. Short if they cannot."""
     parts: list[Part] = []
+    more = raised(order)
     for payment in declared(order):
-        part = min(missing, _room(payment, until)) if _lasts(payment, order.now, until) else 0
+        if not payment.source or not _lasts(payment, order.now, until):
+            continue
+        part = min(missing, _room(payment, until) + more)
         if part > 0:
             parts.append(Part(payment, part))
             missing -= part
+        more = 0
     return parts
+
+
+def raised(order: Order) -> int:
+    """What the order costs beyond what all its tenders were to pay."""
+    agreed = sum(payment.amount for payment in order.payments.values() if fold(payment).authorized or fold(payment).captured)
+    return max(0, totals(order).grand_total - agreed)
 
 
 def missing_for(order: Order, fulfillment_order_id: str) -> int:
@@ -71,8 +83,6 @@ def _lasts(payment: Payment, now: str, until: str) -> bool:
 
 def _room(payment: Payment, until: str) -> int:
     """How much of what the tender was to pay is neither captured nor authorized for long enough."""
-    if not payment.source:
-        return 0
     sums = fold(payment)
     held = sum(each.open for each in authorizations(payment) if each.live(until))
     return payment.amount - (sums.captured - sums.refunded) - held - sums.pending_authorization - sums.pending_capture

@@ -74,7 +74,9 @@ def adjust(order: Order, request: AdjustRequest, actor: str) -> list[Change]:
         at = f"/lines/{index}"
         where = _units(order, row, at, include=request.in_fulfillment == "include")
         delivery = row.delivery_group is not None
-        shares = _shares(order, row, [unit for units in where.values() for unit in units], at, delivery=delivery)
+        place = {line.id: index for index, line in enumerate(order.every_line)}
+        units_ = sorted((unit for units in where.values() for unit in units), key=lambda unit: (place[unit[0]], unit[1]))
+        shares = _shares(order, row, units_, at, delivery=delivery)
         for stage, units in where.items():
             if units:
                 change = made.get(stage) or begin_change(order, "adjustment", actor, reason=request.reason or row.reason, stage=stage)
