@@ -1,4 +1,4 @@
-"""What agents do: holds, notes, cancellations, adjustments, returns, process exceptions."""
+"""What agents do: holds, notes, cancellations, adjustments, edits, returns, process exceptions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from oms.orders.view import exception_view, order_view, return_view
 from oms.payments import breaker
 from oms.payments.gift_cards import sells_cards
 from oms.returns import returns
-from oms.service import adjustments, cancellations, exceptions, notes, shortages
+from oms.service import adjustments, cancellations, edits, exceptions, notes, shortages
+from oms.storage.inventory import stock_of
 from oms.storage.orders import Cause, load, update
 from oms.storage.settings import settings
 
@@ -91,6 +92,14 @@ def post_adjustment(order_id: str) -> Response[str]:
     body = json_body(app)
     request = parsed(body, adjustments.AdjustRequest)
     return change_order(app, order_id, body, lambda order: adjustments.adjust(order, request, _actor()))
+
+
+@app.post("/v1/orders/<order_id>/edits")
+def post_edit(order_id: str) -> Response[str]:
+    """Add lines, change quantities, prices, addresses, methods."""
+    body = json_body(app)
+    request = parsed(body, edits.EditRequest)
+    return change_order(app, order_id, body, lambda order: [edits.edit(order, request, stock_of, settings(), _actor())])
 
 
 @app.post("/v1/orders/<order_id>/returns")

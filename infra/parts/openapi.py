@@ -36,6 +36,7 @@ from oms.routing.rules import CostTable, PostalArea, RuleGroup
 from oms.routing.simulation_request import SimulationRequest
 from oms.service.adjustments import AdjustRequest
 from oms.service.cancellations import CancelRequest, CancelResponse
+from oms.service.edits import EditRequest
 from oms.service.exceptions import CloseRequest, ResolveRequest
 from oms.service.notes import NoteRequest
 from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
@@ -67,6 +68,7 @@ BODIES: dict[str, type[BaseModel]] = {
     "POST /v1/orders/{id}/notes": NoteRequest,
     "POST /v1/orders/{id}/cancellations": CancelRequest,
     "POST /v1/orders/{id}/adjustments": AdjustRequest,
+    "POST /v1/orders/{id}/edits": EditRequest,
     "POST /v1/orders/{id}/returns": ReturnRequest,
     "PUT /v1/inventory/{sku}/{location_id}": StockCount,
     "PUT /v1/inventory/{sku}/{location_id}/shards": ShardCount,

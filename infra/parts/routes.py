@@ -65,6 +65,7 @@ ROUTES = (
         "POST /v1/orders/{id}/notes",
         "POST /v1/orders/{id}/cancellations",
         "POST /v1/orders/{id}/adjustments",
+        "POST /v1/orders/{id}/edits",
         "POST /v1/orders/{id}/returns",
         "POST /v1/returns/{id}/{action}",
         "POST /v1/exceptions/{id}/{action}",

@@ -180,7 +180,7 @@ def ship(order: Order, fo: FulfillmentOrder, request: ShipRequest, tracked: dict
     close_work(order, fo)
     for change in concerned.values():
         recalls.decide(order, change)
-    _reopen(order)
+    reopen(order)
 
 
 def reject(order: Order, fo: FulfillmentOrder, request: RejectRequest, effects: Effects | None = None) -> None:
@@ -193,7 +193,7 @@ def reject(order: Order, fo: FulfillmentOrder, request: RejectRequest, effects: 
         _check_quantities(fo, [], rows, "/lines")
     give_back(order, fo, {line_id: quantity for line_id, quantity in quantities.items() if quantity}, request.reason, effects)
     close_work(order, fo)
-    _reopen(order)
+    reopen(order)
 
 
 def expire(order: Order, fo: FulfillmentOrder) -> None:
@@ -205,7 +205,7 @@ def expire(order: Order, fo: FulfillmentOrder) -> None:
     if fo.status == "rejected":
         fo.status = "expired"
     order.record("fulfillment_order.expired", fulfillment_order_id=fo.id)
-    _reopen(order)
+    reopen(order)
 
 
 def collect(order: Order, fo: FulfillmentOrder, request: CollectRequest) -> None:
@@ -406,7 +406,26 @@ def settle_status(order: Order, fo: FulfillmentOrder) -> None:
         fo.status = "partially_shipped"
 
 
-def _reopen(order: Order) -> None:
+def hand_back(order: Order, fo: FulfillmentOrder, reason: str) -> None:
+    """What is open leaves the work and stays reserved where it is, to be routed anew: what was said of it to the location is not true any
+    more. Units that were asked back are cancelled."""
+    quantities, concerned = recalls.stop_first(order, fo, {line_id: line.open for line_id, line in fo.lines.items() if line.open})
+    for change in concerned:
+        recalls.decide(order, change)
+    for line_id, quantity in quantities.items():
+        _, state = order.line(line_id)
+        row = fo.lines[line_id]
+        row.rejected, row.taken_back = row.rejected + quantity, row.taken_back + quantity
+        state.allocated -= quantity
+        state.pins = {**state.pins, fo.location_id: state.pins.get(fo.location_id, 0) + quantity}
+    if quantities:
+        order.record("fulfillment_order.rejected", fulfillment_order_id=fo.id, lines=quantities, reason=reason)
+        note_attempt(order, f"{fo.id} at {fo.location_id}: {reason}")
+    fo.held_from = fo.held_by = None
+    close_work(order, fo)
+
+
+def reopen(order: Order) -> None:
     """Units lost their place: the order runs again, unless an execution of it is waiting and will look by itself."""
     waiting = any(wait.id == order.id for wait in order.waits.values()) and any(s.backordered for s in order.summary.lines.values())
     parked = any(problem.status == "open" and problem.subject == order.id for problem in order.exceptions.values())

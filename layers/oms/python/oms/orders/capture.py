@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from oms.clock import later
 from oms.errors import Conflict, Fault, InProgress, invalid
 from oms.ids import new_order_id
-from oms.inventory.backorders import wait_in_line
-from oms.inventory.promises import promise_from_stock
 from oms.inventory.reservations import Reservation, take_over
 from oms.orders.holds import place_hold
 from oms.orders.order import Claim, Order, StockChange
 from oms.orders.placing import PlaceOrder, content_digest
 from oms.orders.pricing import Priced, price
-from oms.orders.quantities import open_units, reserved
 from oms.orders.records import Lease, LineState, Personal, Placed, Summary
+from oms.orders.reserve import reserve
 from oms.orders.statuses import totals
 from oms.payments import ledger
 from oms.payments.accounts import Account, claim_credit
@@ -25,8 +23,7 @@ from oms.payments.records import Payment
 from oms.payments.requests import ask, conclude
 from oms.payments.tender_request import Tender
 from oms.payments.tenders import add_tenders, cover_faults, known_faults
-from oms.routing.model import Plan
-from oms.routing.sourcing import Left, StockRows, pin, source
+from oms.routing.sourcing import Left, StockRows
 from oms.settings import Settings
 
 MOST_SKUS, MOST_LINES = 40, 200
@@ -97,36 +94,6 @@ def accept(
     if later_on:
         order.record("order.received", grand_total=priced.totals.grand_total, currency=request.currency)
     return order
-
-
-def reserve(order: Order, stock: StockRows, settings: Settings, left: Left | None = None) -> None:
-    """Pin every open unit to a place, by the rules in force, each delivery group by itself; what may wait and has no stock waits.
-
-    Conflict naming the lines that cannot be served, each with the reason.
-    """
-    faults: list[Fault] = []
-    positions = {line.id: index for index, line in enumerate(order.placed.lines)}
-    for group in order.placed.delivery_groups:
-        wanted = {line.id: open_units(state) - reserved(state) for line, state in order.lines() if line.delivery_group == group.id}
-        route = source(order, group, wanted, stock, settings, left=left)
-        for place, lines in route.take.items():
-            for line_id, units in lines.items():
-                pin(order, line_id, place, units, stock)
-        for line_id, short in route.unallocated.items():
-            line, state = order.line(line_id)
-            if line.backorder != "allow" or not wait_in_line(order, line_id, short, stock, settings):
-                faults.append(Fault(shortage(line.sku, short, state.ordered, route), f"/lines/{positions[line.id]}/quantity"))
-    for line, state in order.lines():
-        if state.pins and not state.backordered:
-            promise_from_stock(order, line.id, settings, order.placed.placed_at)
-    if faults:
-        raise Conflict("stock is short", kind="out-of-stock", errors=faults)
-
-
-def shortage(sku: str, short: int, ordered: int, route: Plan) -> str:
-    """What is not there, and which rule is in the way if it is not plainly the stock."""
-    reasons = [reason for reason in route.explanation.get("reason", "").split("; ") if reason and not reason.startswith("not enough stock")]
-    return f"{short} of {ordered} {sku} are not in stock" + (f" ({'; '.join(reasons)})" if reasons else "")
 
 
 @dataclass(frozen=True)

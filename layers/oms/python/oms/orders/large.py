@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from oms.clock import later, stamp
 from oms.inventory.backorders import wait_in_line
 from oms.inventory.promises import promise_from_stock
-from oms.orders.capture import LEASE_SECONDS, decline, shortage
+from oms.orders.capture import LEASE_SECONDS, decline
 from oms.orders.order import Order
 from oms.orders.quantities import open_units, reserved
 from oms.orders.records import Lease
+from oms.orders.reserve import shortage
 from oms.routing.sourcing import Left, StockRows, pin, source
 from oms.settings import Settings
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from oms.errors import Fault, invalid
 from oms.money.rounding import spread
-from oms.money.shares import Frozen, TaxMode, freeze
+from oms.money.shares import Frozen, TaxMode, TaxRounding, freeze
 from oms.orders.placing import Address, Adjustment, DeliveryGroup, Line, PlaceOrder, Tax
 from oms.orders.records import Destination, PlacedFee, PlacedGroup, PlacedLine, PlacedTax
 from oms.orders.totals import Totals, totals_of
@@ -44,7 +44,7 @@ def price(order: PlaceOrder) -> Priced:
         raise invalid(*faults)
 
     shares = spread(order_adjustment, [_after_own(line) for line in order.lines])
-    lines = [_line(line, share, order) for line, share in zip(order.lines, shares, strict=True)]
+    lines = [price_line(line, order.tax_mode, order.tax_rounding, share) for line, share in zip(order.lines, shares, strict=True)]
     groups = [_group(group, order.tax_mode) for group in order.delivery_groups]
     for group in groups:
         _lay_over_lines(group, [line for line in lines if line.delivery_group == group.id])
@@ -55,15 +55,16 @@ def price(order: PlaceOrder) -> Priced:
     return Priced(lines, groups, fees, totals_of(lines, groups, fees))
 
 
-def _line(line: Line, order_share: int, order: PlaceOrder) -> PlacedLine:
+def price_line(line: Line, mode: TaxMode, rounding: TaxRounding, share: int = 0) -> PlacedLine:
+    """A line with its frozen value; `share`: its part of the order's adjustments."""
     frozen = freeze(
         quantity=line.quantity,
-        mode=order.tax_mode,
-        rounding=order.tax_rounding,
+        mode=mode,
+        rounding=rounding,
         price=line.unit_price * line.quantity,
         adjustment=_sum(line.adjustments),
-        order_adjustment=order_share,
-        rates=_rates(line.taxes),
+        order_adjustment=share,
+        rates=rates_of(line.taxes),
         given_taxes=tuple(tax.amount for tax in line.taxes),
     )
     fields = line.model_dump(exclude={"taxes"}, exclude_defaults=True)
@@ -71,14 +72,14 @@ def _line(line: Line, order_share: int, order: PlaceOrder) -> PlacedLine:
 
 
 def _group(group: DeliveryGroup, mode: TaxMode) -> PlacedGroup:
-    fields = group.model_dump(exclude={"recipient", "address"}, exclude_defaults=True) | {"destination": _destination(group.address)}
+    fields = group.model_dump(exclude={"recipient", "address"}, exclude_defaults=True) | {"destination": destination_of(group.address)}
     if group.charge is None:
         return PlacedGroup(**fields)
     frozen = _frozen_once(group.charge.amount, _sum(group.charge.adjustments), group.charge.taxes, mode)
     return PlacedGroup(**fields, taxes=_names(group.charge.taxes), frozen=frozen)
 
 
-def _destination(address: Address) -> Destination:
+def destination_of(address: Address) -> Destination:
     """What routing may know of an address; the address itself is personal data."""
     coordinates = [None if degrees is None else round(degrees, 2) for degrees in (address.latitude, address.longitude)]
     return Destination(
@@ -105,7 +106,7 @@ def _lay_over_lines(group: PlacedGroup, lines: list[PlacedLine]) -> None:
 
 def _frozen_once(amount: int, adjustment: int, taxes: list[Tax], mode: TaxMode) -> Frozen:
     given = tuple(tax.amount for tax in taxes)
-    return freeze(quantity=1, mode=mode, rounding="line", price=amount, adjustment=adjustment, rates=_rates(taxes), given_taxes=given)
+    return freeze(quantity=1, mode=mode, rounding="line", price=amount, adjustment=adjustment, rates=rates_of(taxes), given_taxes=given)
 
 
 def _after_own(line: Line) -> int:
@@ -116,7 +117,8 @@ def _sum(adjustments: Sequence[Adjustment]) -> int:
     return sum(adjustment.amount for adjustment in adjustments)
 
 
-def _rates(taxes: Sequence[Tax]) -> tuple[Decimal, ...]:
+def rates_of(taxes: Sequence[Tax] | Sequence[PlacedTax]) -> tuple[Decimal, ...]:
+    """The rates of taxes, in percent."""
     return tuple(Decimal(tax.rate) for tax in taxes)
 
 

@@ -100,7 +100,7 @@ def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, 
 
 def line_views(order: Order, start: int = 0, most: int | None = None) -> list[dict[str, Any]]:
     """The lines from number `start` on, at most so many: status, quantities and amounts of each."""
-    return [_line(order, line) for line in order.placed.lines[start : None if most is None else start + most]]
+    return [_line(order, line) for line in order.every_line[start : None if most is None else start + most]]
 
 
 def fitting(records: Sequence[R], start: int = 0) -> list[R]:

@@ -99,7 +99,7 @@ class CreditMemo(Record):
 
 class ChangeLine(Stored):
     """Units of a line that a change is about, by their numbers. Of a cancellation `units` are those that are cancelled; `held` those that
-    the location of a fulfillment order was asked for and has not answered, `refused` how many it could not stop."""
+    the location of a fulfillment order was asked for and has not answered, `refused` how many it could not stop. `added`: they are new."""
 
     line_id: str
     units: list[list[int]] = []
@@ -107,6 +107,7 @@ class ChangeLine(Stored):
     fulfillment_order_id: str | None = None
     held: list[list[int]] = []
     refused: int = 0
+    added: bool = False
 
 
 class ChangeFee(PlacedFee):
@@ -122,8 +123,8 @@ class Change(Record):
 
     `worth`: by how much it lowered (or, negative, raised) what the order costs; never more than that is paid back for it. `moves`: its
     money is to be moved now, by the change machine, which has been `started` for it before or not. `stage`: where the units were.
-    `layers`, `fees` (due once it is `decided`), `added`, `groups`: what it put on the order. `due_at`: until when locations may answer
-    that were asked for units.
+    `layers`, `fees` (due once it is `decided`), `added`, `groups`, `prices`: what it put on the order. `due_at`: until when locations
+    may answer that were asked for units.
     """
 
     id: str
@@ -144,6 +145,7 @@ class Change(Record):
     fees: list[ChangeFee] = []
     added: list[PlacedLine] = []
     groups: list[PlacedGroup] = []
+    prices: dict[str, int] = {}
     reduce_shipping: bool | None = None
     due_at: str | None = None
     requested_at: str

@@ -83,15 +83,30 @@ def cancel(order: Order, request: CancelRequest, settings: Settings, actor: str)
             if kept(state) > available_to_cancel(state)
         ]
     for line_id, (quantity, reason) in wanted.items():
-        _cancel(order, change, line_id, quantity, reason or request.reason)
+        with measured(order, change):
+            _cancel(order, change, line_id, quantity, reason or request.reason)
     if change.asks:
-        hours = settings.channel(order.placed.channel).recall_hours
-        change.due_at = stamp(parse(order.now) + timedelta(hours=hours))
+        set_deadline(order, change, settings)
         go_on(order, change)
     else:
         recalls.decide(order, change)
     follow_change(order)
     return change
+
+
+def cancel_line(order: Order, change: Change, line_id: str, quantity: int, reason: str | None, at: str) -> None:
+    """Cancel units of one line as a part of a change that is measured as a whole. Conflict if there are not as many."""
+    free = available_to_cancel(order.summary.lines[line_id])
+    if quantity > free:
+        fault = Fault(f"{quantity} units less, and {free} can be cancelled", at)
+        raise Conflict("more than can be cancelled", kind="not-cancellable", errors=[fault])
+    _cancel(order, change, line_id, quantity, reason)
+
+
+def set_deadline(order: Order, change: Change, settings: Settings) -> None:
+    """Until when locations may answer."""
+    hours = settings.channel(order.placed.channel).recall_hours
+    change.due_at = stamp(parse(order.now) + timedelta(hours=hours))
 
 
 def answer(order: Order, fo: FulfillmentOrder, response: CancelResponse) -> None:
@@ -163,15 +178,14 @@ def _wanted(order: Order, request: CancelRequest) -> dict[str, tuple[int, str | 
 def _cancel(order: Order, change: Change, line_id: str, quantity: int, reason: str | None) -> None:
     """At once what no location works on, the highest numbers; then the next ones by asking the latest work first."""
     numbers = highest(free_units(order, line_id), quantity)
-    with measured(order, change):
-        loose = _let_go(order, line_id, quantity)
-        if loose:
-            units = highest(numbers, loose)
-            cancel_units(order.summary.lines[line_id], units)
-            change.lines.append(ChangeLine(line_id=line_id, units=units, reason=reason))
-            order.record("order.units_cancelled", line_id=line_id, quantity=loose, units=units, reason=reason)
-            settle_charge(order, change, line_id, units)
-            numbers = minus(numbers, units)
+    loose = _let_go(order, line_id, quantity)
+    if loose:
+        units = highest(numbers, loose)
+        cancel_units(order.summary.lines[line_id], units)
+        change.lines.append(ChangeLine(line_id=line_id, units=units, reason=reason))
+        order.record("order.units_cancelled", line_id=line_id, quantity=loose, units=units, reason=reason)
+        settle_charge(order, change, line_id, units)
+        numbers = minus(numbers, units)
     for fo in sorted(order.fulfillment_orders.values(), key=lambda fo: (fo.created_at, fo.id), reverse=True):
         row = fo.lines.get(line_id)
         asked = min(count(numbers), row.open - row.cancel_requested) if row else 0

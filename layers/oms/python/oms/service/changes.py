@@ -108,7 +108,7 @@ def find(order: Order, change_id: str) -> Change:
 
 def change_view(change: Change) -> dict[str, Any]:
     """As the API shows it."""
-    hidden = {"v", "run", "moves", "layers", "added", "groups", "lines", "fees", "request"}
+    hidden = {"v", "run", "moves", "started", "decided", "layers", "added", "groups", "lines", "fees", "prices"}
     lines = [
         {
             "line_id": line.line_id,

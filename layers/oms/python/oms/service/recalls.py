@@ -93,8 +93,8 @@ def decide(order: Order, change: Change) -> None:
     if change.asks or change.status != "pending":
         return
     with measured(order, change):
-        lines = {line.line_id for line in change.lines}
-        goods = {line_id: union(*(line.units for line in change.lines if line.line_id == line_id)) for line_id in lines}
+        lines = [line for line in change.lines if not line.added]
+        goods = {each.line_id: union(*(line.units for line in lines if line.line_id == each.line_id)) for each in lines}
         change.fees, change.decided = with_goods(order, change.fees, goods), True
     go_on(order, change)
 

@@ -266,7 +266,7 @@ def _records(order: Order) -> Iterator[tuple[str, Record]]:
     """Every stored record of the aggregate that a commit may write (waits are written by the steps alone)."""
     if not order.placed.v:
         yield "doc#order", order.placed
-    if order.personal and not order.personal.v:
+    if order.personal:
         yield "customer", order.personal
     yield "state#summary", order.summary
     for prefix, (name, _) in COLLECTIONS.items():
