@@ -22,7 +22,7 @@ ENVIRONMENT = {
     "settle": {"ORDERS_TABLE", "SETTINGS_TABLE", "GATEWAY_SECRETS"},
     "return_order": TABLES | {"GATEWAY_SECRETS"},
     "raise_exception": {"ORDERS_TABLE"},
-    "service_api": TABLES,
+    "service_api": TABLES | {"WEBHOOK_SECRETS"},
     "query_api": TABLES | ARNS,
     "fulfillment_api": {"ORDERS_TABLE", "INVENTORY_TABLE", "SETTINGS_TABLE"},
     "inventory_api": TABLES | {"LOADS_BUCKET", "INVENTORY_STREAM"},
@@ -180,7 +180,8 @@ class TestGrants:
         assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}
 
     @pytest.mark.parametrize(
-        ("name", "kind"), [("carrier_webhook", "carriers"), ("payment_webhook", "payments"), ("payment_page", "links")]
+        ("name", "kind"),
+        [("carrier_webhook", "carriers"), ("payment_webhook", "payments"), ("payment_page", "links"), ("service_api", "quotes")],
     )
     def test_who_checks_signatures_reads_the_secrets_of_its_own_senders(self, name: str, kind: str) -> None:
         assert rights(name, f":secret:oms/webhooks/{kind}/*") == {"secretsmanager:GetSecretValue"}
@@ -387,7 +388,7 @@ class TestParts:
     def test_webhook_secrets_are_named_and_generated(self) -> None:
         secrets = {made["Properties"]["Name"]: made["Properties"] for made in of_type("AWS::SecretsManager::Secret").values()}
         webhooks = {name: made for name, made in secrets.items() if name.startswith("oms/webhooks/")}
-        senders = {"carriers/standard", "carriers/sandbox", "payments/sandbox", "payments/stripe", "links/payment"}
+        senders = {"carriers/standard", "carriers/sandbox", "payments/sandbox", "payments/stripe", "links/payment", "quotes/service"}
         assert set(webhooks) == {f"oms/webhooks/{sender}" for sender in senders}
         for made in webhooks.values():
             assert made["GenerateSecretString"] == {"PasswordLength": 32, "ExcludePunctuation": True}

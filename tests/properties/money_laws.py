@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from oms.ids import invoice_of_change, memo_of_change
 from oms.money.shares import Share
 from oms.money.units import lowest
 from oms.orders import quantities
@@ -22,13 +23,31 @@ BANK_KINDS = ("authorization", "capture", "refund", "void", "chargeback", "refun
 
 def check(order: Order, entries: Sequence[Entry], bank: Bank) -> None:
     """What holds after every move."""
-    for state in order.summary.lines.values():
+    for line_id, state in order.summary.lines.items():
         assert quantities.broken_laws(state) == []
+        units_are_in_one_place(order, line_id)
     facts_are_numbered(order, entries)
     documents_are_worth_their_units(order)
     money_is_accounted_for(order)
     ceilings_hold(order)
     bank_moved_nothing_twice(order, bank)
+
+
+def units_are_in_one_place(order: Order, line_id: str) -> None:
+    """Every unit is gone, cancelled, asked back or free, and no number is in two of them; counters say as much."""
+    state = order.summary.lines[line_id]
+    sets = {
+        "gone": [units for parcel in order.shipments.values() for units in parcel.lines.get(line_id, [])],
+        "cancelled": quantities.cancelled_units(state),
+        "asked": [run for change in order.changes.values() for line in change.lines if line.line_id == line_id for run in line.held],
+    }
+    numbers = [number for runs in sets.values() for first, last in runs for number in range(first, last + 1)]
+    assert len(numbers) == len(set(numbers)), sets
+    assert all(1 <= number <= state.ordered for number in numbers), sets
+    sizes = {name: sum(last - first + 1 for first, last in runs) for name, runs in sets.items()}
+    assert sizes == {"gone": state.shipped, "cancelled": state.cancelled, "asked": state.cancel_requested}
+    asked = sum(fo.lines[line_id].cancel_requested for fo in order.fulfillment_orders.values() if line_id in fo.lines)
+    assert asked == state.cancel_requested
 
 
 def facts_are_numbered(order: Order, entries: Sequence[Entry]) -> None:
@@ -56,20 +75,36 @@ def documents_are_worth_their_units(order: Order) -> None:
     shares = [Share()]
     for parcel in order.shipments.values():
         if parcel.invoice_id:
-            shares += [_worth(order, line_id, units, delivery=True) for line_id, units in parcel.lines.items()]
+            shares += [_worth(order, line_id, units, delivery=True, apart=False) for line_id, units in parcel.lines.items()]
             if parcel.id.endswith("_1"):
-                shares += [fee.frozen.all_units() for fee in order.placed.fees]
+                shares += [fee.frozen for fee in order.placed.fees]
     for ret in order.returns.values():
         shares += [-_worth(order, row.line_id, lowest(row.units, row.settled), delivery=ret.reduce_shipping) for row in ret.lines]
+    for change in order.changes.values():
+        for layer in change.layers:
+            told = invoice_of_change(change.id) in order.invoices or memo_of_change(change.id) in order.credit_memos
+            if layer.apart and told:
+                shares += [band.share for band in layer.bands for _ in range(band.first, band.last + 1)]
+        if invoice_of_change(change.id) in order.invoices:
+            shares += [fee.frozen for fee in change.fees]
     assert invoiced - credited == sum(share.total for share in shares)
     for invoice in order.invoices.values():
         assert open_amount(order, invoice) >= 0, f"{invoice.id} is overpaid"
 
 
-def _worth(order: Order, line_id: str, units: list[list[int]], *, delivery: bool) -> Share:
+def _worth(order: Order, line_id: str, units: list[list[int]], *, delivery: bool, apart: bool = True) -> Share:
+    """Unit by unit: what was frozen, and every band of a later change that it lies in."""
     line, _ = order.line(line_id)
-    share = line.frozen.units(units)
-    return share + line.delivery.units(units) if delivery and line.delivery else share
+    layers = [layer for change in order.changes.values() for layer in change.layers if layer.line_id == line_id]
+    bands = [(layer.delivery, band) for layer in layers if apart or not layer.apart for band in layer.bands]
+    total = Share()
+    for number in (number for first, last in units for number in range(first, last + 1)):
+        if number <= line.quantity:
+            total += line.frozen.unit(number) + (line.delivery.unit(number) if delivery and line.delivery else Share())
+        for of_delivery, band in bands:
+            if band.first <= number <= band.last and (delivery or not of_delivery):
+                total += band.share
+    return total
 
 
 def money_is_accounted_for(order: Order) -> None:

@@ -16,7 +16,7 @@ from oms.orders.records import FulfillmentOrder, Shipment
 from oms.payments.cover import hold_uncovered
 from oms.payments.records import Change
 from oms.service import recalls
-from oms.service.stages import free_units, held_units
+from oms.service.stages import free_units
 from oms.wire import Key, Name, Number, Quantity, Text, Wire
 
 OPEN = ("released", "accepted", "picking", "packed", "ready_for_pickup", "partially_shipped")
@@ -290,11 +290,12 @@ def _summed(rows: Sequence[PackageLine]) -> dict[str, int]:
     return dict(quantities)
 
 
-def _next_units(order: Order, line_id: str, packed: Units, quantity: int) -> list[list[int]]:
-    """The lowest free numbers; those that were asked back only when there are no others."""
+def _next_units(order: Order, fo: FulfillmentOrder, line_id: str, packed: Units, quantity: int) -> list[list[int]]:
+    """The lowest free numbers; those that were asked back of this very work only when there are no others."""
     free = minus(free_units(order, line_id), packed)
     first = lowest(free, min(quantity, count(free)))
-    return union(first, lowest(minus(held_units(order, line_id), packed), quantity - count(first)))
+    asked = union(*(line.held for _, line in recalls.asked_of(order, fo.id, line_id)))
+    return union(first, lowest(minus(asked, packed), quantity - count(first)))
 
 
 def _send(order: Order, fo: FulfillmentOrder, package: Package, tracked: dict[str, Claim], concerned: dict[str, Change]) -> None:
@@ -312,7 +313,7 @@ def _send(order: Order, fo: FulfillmentOrder, package: Package, tracked: dict[st
     )
     for row in package.lines:
         line, state = order.line(row.line_id)
-        units = _next_units(order, line.id, shipment.lines.get(line.id, []), row.quantity)
+        units = _next_units(order, fo, line.id, shipment.lines.get(line.id, []), row.quantity)
         shipment.lines[line.id] = union(shipment.lines.get(line.id, []), units)
         fo.lines[line.id].shipped += row.quantity
         state.shipped += row.quantity

@@ -75,7 +75,11 @@ def started_by(order: Order, fact_type: str, data: dict[str, Any]) -> Execution 
     work = ("fulfillment_order.created", "fulfillment_order.reopened")
     if fact_type in work and data["fulfillment_order_id"] in order.fulfillment_orders:
         return fulfillment_execution(order, data["fulfillment_order_id"])
-    if fact_type == "change.requested" and data["change_id"] in order.changes and order.changes[data["change_id"]].moves:
+    if (
+        fact_type in ("change.requested", "change.settling")
+        and data["change_id"] in order.changes
+        and order.changes[data["change_id"]].moves
+    ):
         return change_execution(order, data["change_id"])
     if fact_type == "return.requested" and data["return_id"] in order.returns:
         return return_execution(order, data["return_id"])

@@ -43,7 +43,8 @@ def go_on(order: Order, change: Change) -> None:
     if change.moves:
         change.run += change.started
         change.started = True
-        order.record("change.requested", change_id=change.id, kind=change.kind, worth=change.worth or None)
+        if change.v:  # one that is new in this commit has told of itself already
+            order.record("change.settling", change_id=change.id, kind=change.kind, worth=change.worth or None)
     elif not change.asks:
         close_change(order, change, outcome_of(change))
 
@@ -59,7 +60,7 @@ def begin_change(order: Order, kind: str, actor: str, *, reason: str | None = No
     """A change whose effects, and whether they move money, are still to be seen to (`go_on`)."""
     change = Change(id=order.next_id("chg"), kind=kind, actor=actor, reason=reason, stage=stage, requested_at=order.now, moves=False)
     order.changes[change.id] = change
-    order.record(f"{kind}.requested", change_id=change.id, reason=reason, stage=stage)
+    order.record("change.requested", change_id=change.id, kind=kind, reason=reason, stage=stage)
     return change
 
 
