@@ -206,7 +206,10 @@ def _set_address(order: Order, change: Change, operation: SetAddress, at: str) -
 def _set_method(order: Order, change: Change, operation: SetMethod, at: str) -> None:
     group_id = _open_group(order, operation.delivery_group, f"{at}/delivery_group")
     group = order.group(group_id)
-    taxes = group.taxes or [_placed_tax(tax) for tax in (operation.charge.taxes if operation.charge else [])]
+    # A charge keeps its taxes, which documents name already; where there was none, it brings them.
+    taxes = group.taxes
+    if operation.charge and not group.frozen and not taxes:
+        taxes = [_placed_tax(tax) for tax in operation.charge.taxes]
     change.groups.append(group.model_copy(update={"method": operation.method, "taxes": taxes}))
     if operation.charge:
         _set_charge(order, change, group_id, operation.charge, at)
