@@ -293,3 +293,39 @@ def test_c02_each_cancelled_unit_takes_its_own_share_and_the_last_leaves_zero(wo
         totals.append(cancel(world, placed["id"], lines(_1=quantity)).body["order"]["totals"]["grand_total"])
     assert totals == ([999, 749, 500, 250, 0] if one_by_one else [999, 0])
     assert cancel(world, placed["id"], lines(_1=1)).status == 409
+
+
+class TestBundles:
+    """A desk (parent) with two legs each; the policy stands on the desk."""
+
+    def desk(self, policy: str) -> JSON:
+        legs = a_line("legs", "B", 4, 100, bundle_of="desk")
+        return an_order(a_line("desk", "A", 2, 1000, bundle_policy=policy), legs)
+
+    def test_components_go_by_themselves_where_the_bundle_is_sold_by_components(self, world: World) -> None:
+        placed = world.place(self.desk("components"))
+        after = cancel(world, placed["id"], {"lines": [{"line_id": "legs", "quantity": 3}]}).body["order"]
+        assert [row["quantities"]["cancelled"] for row in after["lines"]] == [0, 3]
+
+    def test_a_bundle_that_is_sold_as_a_whole_goes_with_its_components(self, world: World) -> None:
+        placed = world.place(self.desk("whole"))
+        alone = cancel(world, placed["id"], {"lines": [{"line_id": "legs", "quantity": 2}]})
+        assert (alone.status, alone.pointers) == (409, {"/lines/0/quantity"})
+        after = cancel(world, placed["id"], {"lines": [{"line_id": "desk", "quantity": 1}]}).body["order"]
+        assert [row["quantities"]["cancelled"] for row in after["lines"]] == [1, 2]
+        assert after["totals"]["grand_total"] == 1200
+
+    def test_its_quantity_is_edited_as_a_whole(self, world: World) -> None:
+        placed = world.place(self.desk("whole"))
+        path = f"/v1/orders/{placed['id']}/edits"
+        part = {"operations": [{"op": "set_quantity", "line_id": "legs", "quantity": 9}]}
+        assert world.call("POST", path, part).status == 409
+        whole = {"operations": [{"op": "set_quantity", "line_id": "desk", "quantity": 3}]}
+        after = world.done("POST", path, whole)["order"]
+        assert [row["quantities"]["reserved"] for row in after["lines"]] == [3, 6]
+
+    def test_components_that_make_no_whole_bundles_are_refused(self, world: World) -> None:
+        body = self.desk("whole")
+        body["lines"][1]["quantity"] = 3
+        answer = world.call("POST", "/v1/orders", body)
+        assert (answer.status, answer.pointers) == (422, {"/lines/1/quantity"})

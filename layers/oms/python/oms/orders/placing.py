@@ -113,7 +113,8 @@ MOST_GIFT_CARDS = 500
 
 
 class Line(Wire):
-    """One product line."""
+    """One product line. `bundle_policy`, of a line that others are `bundle_of`: whether each component may be cancelled and returned by
+    itself, or the bundle only as a whole."""
 
     id: Key
     sku: Key
@@ -125,6 +126,7 @@ class Line(Wire):
     adjustments: list[Adjustment] = Field([], max_length=20)
     backorder: Literal["allow", "refuse"] = "refuse"
     bundle_of: Key | None = None
+    bundle_policy: Literal["components", "whole"] = "components"
     po_line: Name | None = None
     product: Product | None = None
     metadata: Metadata = {}
@@ -233,10 +235,21 @@ def _reference_faults(body: dict[str, Any]) -> list[Fault]:
             faults.append(Fault(f"there is no delivery group '{line['delivery_group']}'", f"/lines/{index}/delivery_group"))
         if isinstance(line.get("bundle_of"), str) and line["bundle_of"] not in line_ids - {str(line.get("id"))}:
             faults.append(Fault(f"there is no other line '{line['bundle_of']}'", f"/lines/{index}/bundle_of"))
+        faults += _uneven(lines, index, line)
     faults += _tender_faults(body.get("payments"))
     used = _ids(lines, "delivery_group")
     faults += [Fault("no line goes to this group", f"/delivery_groups/{i}") for i, group in groups if str(group.get("id")) not in used]
     return faults
+
+
+def _uneven(lines: list[tuple[int, dict[str, Any]]], index: int, part: dict[str, Any]) -> list[Fault]:
+    """A component of a bundle that goes as a whole comes in a multiple of it."""
+    for _, parent in lines:
+        if part.get("bundle_of") is not None and part.get("bundle_of") == parent.get("id") and parent.get("bundle_policy") == "whole":
+            units, bundles = part.get("quantity"), parent.get("quantity")
+            if isinstance(units, int) and isinstance(bundles, int) and bundles > 0 and units % bundles:
+                return [Fault(f"{units} of it do not make {bundles} whole bundles", f"/lines/{index}/quantity")]
+    return []
 
 
 def _tender_faults(payments: Any) -> list[Fault]:

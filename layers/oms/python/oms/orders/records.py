@@ -41,6 +41,7 @@ class PlacedLine(Stored):
     adjustments: list[dict[str, Any]] = []
     backorder: Literal["allow", "refuse"] = "refuse"
     bundle_of: str | None = None
+    bundle_policy: Literal["components", "whole"] = "components"
     po_line: str | None = None
     product: dict[str, Any] | None = None
     metadata: dict[str, Any] = {}

@@ -275,6 +275,7 @@ def _line(order: Order, line: PlacedLine) -> dict[str, Any]:
         "adjustments": line.adjustments,
         "backorder": line.backorder,
         "bundle_of": line.bundle_of,
+        "bundle_policy": line.bundle_policy,
         "po_line": line.po_line,
         "product": line.product,
         "metadata": line.metadata,

@@ -20,6 +20,7 @@ from oms.orders.records import FulfillmentOrder
 from oms.payments.records import Change, ChangeLine
 from oms.service import recalls
 from oms.service.asking import Asked
+from oms.service.bundles import whole_only, with_components
 from oms.service.changes import begin_change, go_on, measured
 from oms.service.charges import settle_charge
 from oms.service.fee_requests import FeeRequest, fees_of
@@ -151,7 +152,7 @@ def overdue(order: Order) -> list[Change]:
 def _wanted(order: Order, request: CancelRequest) -> dict[str, tuple[int, str | None]]:
     if request.lines is None:
         free = {line.id: available_to_cancel(state) for line, state in order.lines()}
-        wanted: dict[str, tuple[int, str | None]] = {line_id: (units, None) for line_id, units in free.items() if units}
+        wanted: dict[str, tuple[int, str | None]] = {line_id: (units, None) for line_id, units in whole_only(order, free).items()}
         if not wanted:
             raise Conflict(f"nothing of order {order.placed.order_number} can be cancelled any more", kind="not-cancellable")
         if len(wanted) > MOST_LINES:
@@ -166,10 +167,13 @@ def _wanted(order: Order, request: CancelRequest) -> dict[str, tuple[int, str | 
         wanted[row.line_id] = (row.quantity, row.reason)
     if faults:
         raise invalid(*faults)
-    for index, row in enumerate(request.lines):
-        free_ = available_to_cancel(order.summary.lines[row.line_id])
-        if row.quantity > free_:
-            faults.append(Fault(f"{row.quantity} asked, {free_} can be cancelled", f"/lines/{index}/quantity"))
+    at = {row.line_id: f"/lines/{index}/quantity" for index, row in enumerate(request.lines)}
+    together, faults = with_components(order, {line_id: units for line_id, (units, _) in wanted.items()}, lambda line_id: at[line_id])
+    wanted = {line_id: (units, wanted.get(line_id, (0, None))[1]) for line_id, units in together.items()}
+    for line_id, (units, _) in wanted.items():
+        free_ = available_to_cancel(order.summary.lines[line_id])
+        if units > free_:
+            faults.append(Fault(f"{units} of line '{line_id}' asked, {free_} can be cancelled", at.get(line_id, "/lines")))
     if faults:
         raise Conflict("more than can be cancelled", kind="not-cancellable", errors=faults)
     return wanted

@@ -27,6 +27,7 @@ from oms.payments.records import Change, ChangeLine
 from oms.routing.sourcing import StockRows
 from oms.service import recalls
 from oms.service.asking import Asked
+from oms.service.bundles import is_whole, parts_of, ratio, whole_of
 from oms.service.cancellations import cancel_line, set_deadline
 from oms.service.changes import begin_change, go_on, measured
 from oms.service.follow import follow_change
@@ -144,8 +145,19 @@ def _add_line(order: Order, change: Change, line: Line, at: str) -> set[str]:
 
 def _set_quantity(order: Order, change: Change, operation: SetQuantity, at: str) -> set[str]:
     _known_line(order, operation.line_id, f"{at}/line_id")
-    line, state = order.line(operation.line_id)
-    more = operation.quantity - kept(state)
+    line, _ = order.line(operation.line_id)
+    whole = whole_of(order, line)
+    if whole:
+        fault = Fault(f"it is sold as a part of line '{whole.id}' only; set the quantity of that", f"{at}/line_id")
+        raise Conflict("a part of a bundle", kind="not-editable", errors=[fault])
+    parts = parts_of(order, line) if is_whole(line) else []
+    wanted = {line.id: operation.quantity, **{part.id: operation.quantity * ratio(line, part) for part in parts}}
+    return set().union(*(_set_units(order, change, line_id, units, at) for line_id, units in wanted.items()))
+
+
+def _set_units(order: Order, change: Change, line_id: str, quantity: int, at: str) -> set[str]:
+    line, state = order.line(line_id)
+    more = quantity - kept(state)
     if more < 0:
         cancel_line(order, change, line.id, -more, change.reason, f"{at}/quantity")
     if more <= 0:
