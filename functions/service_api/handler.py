@@ -7,24 +7,26 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
+from oms.api.agents import has
 from oms.api.commands import command
 from oms.api.http import asked, client_of, create_api, json_body, may, parsed, reply
 from oms.api.observe import observed
 from oms.errors import Forbidden, NotFound
+from oms.flows.holds import follow_rest
 from oms.flows.outages import decide as decide_outage
-from oms.flows.shortages import decide
+from oms.flows.shortages import annotate, decide
 from oms.fulfillment.work import follow_holds, to_follow
 from oms.ids import order_of
 from oms.orders import holds
 from oms.orders.order import Order
 from oms.orders.placing import HoldRequest
-from oms.orders.records import Personal
+from oms.orders.records import Personal, ProcessException, Return
 from oms.orders.view import exception_view, order_view, return_view
 from oms.payments import breaker
 from oms.payments.gift_cards import sells_cards
 from oms.returns import returns
 from oms.service import exceptions, notes, shortages
-from oms.storage.orders import Cause, load, update
+from oms.storage.orders import Cause, load
 from oms.storage.settings import settings
 
 app = create_api()
@@ -52,7 +54,7 @@ def delete_hold(order_id: str, hold_id: str) -> Response[str]:
     """Release one hold."""
 
     def release(order: Order) -> None:
-        holds.release_hold(order, hold_id)
+        holds.release_hold(order, hold_id, client_of(app), lambda right: has(app, right, settings()))
         follow_holds(order)
         unfollowed.append(bool(to_follow(order)))
 
@@ -63,10 +65,8 @@ def delete_hold(order_id: str, hold_id: str) -> Response[str]:
 
 
 def _follow_rest(order_id: str, unfollowed: list[bool]) -> None:
-    """The work of a large order follows its holds in several commits; if this dies, `reconcile` does the rest."""
-    order = load(order_id) if any(unfollowed) else None
-    while order and to_follow(order):
-        order = update(order_id, follow_holds, Cause(f"client:{client_of(app)}", "holds"))
+    if any(unfollowed):
+        follow_rest(load(order_id), Cause(f"client:{client_of(app)}", "holds"))
 
 
 @app.post("/v1/orders/<order_id>/notes")
@@ -83,7 +83,7 @@ def post_return(order_id: str) -> Response[str]:
 
     def announce(order: Order) -> str:
         order.must_be_live()
-        ret = returns.request_return(order, request, settings())
+        ret = returns.request_return(order, request, settings(), by=client_of(app))
         if sells_cards(order):
             from oms.flows.gift_cards import refuse_spent  # noqa: PLC0415 few orders sell any, and every cold start would pay for it
 
@@ -95,14 +95,15 @@ def post_return(order_id: str) -> Response[str]:
 
 @app.post("/v1/returns/<return_id>/<action>")
 def post_return_action(return_id: str, action: str) -> Response[str]:
-    """approve, reject, receive, close, cancel."""
-    body = json_body(app, required=action == "receive")
+    """approve, reject, receive, close, cancel; notes."""
+    body = json_body(app, required=action in ("receive", "notes"))
     acts: dict[str, Callable[[Order], None]] = {
         "approve": lambda order: returns.approve(order, returns.find(order, return_id)),
         "reject": lambda order: returns.reject(order, returns.find(order, return_id), parsed(body, returns.ReasonRequest).reason),
         "cancel": lambda order: returns.cancel(order, returns.find(order, return_id)),
         "close": lambda order: returns.close(order, returns.find(order, return_id)),
         "receive": lambda order: returns.receive(order, returns.find(order, return_id), parsed(body, returns.ReceiveRequest), settings()),
+        "notes": lambda order: _note(order, body, returns.find(order, return_id)),
     }
     act = _choose(acts, action, "return")
 
@@ -110,13 +111,13 @@ def post_return_action(return_id: str, action: str) -> Response[str]:
         act(order)
         return return_id
 
-    return command(app, _order_id(return_id, "return"), run, _return)
+    return command(app, _order_id(return_id, "return"), run, _return, status=201 if action == "notes" else 200)
 
 
 @app.post("/v1/exceptions/<exception_id>/<action>")
 def post_exception_action(exception_id: str, action: str) -> Response[str]:
-    """retry, resolve, abandon."""
-    body = json_body(app, required=action == "resolve")
+    """retry, resolve, abandon; notes."""
+    body = json_body(app, required=action in ("resolve", "notes"))
     if exception_id.startswith((shortages.PREFIX, breaker.PREFIX)):
         return _decide_apart(exception_id, action, body)
 
@@ -132,6 +133,7 @@ def post_exception_action(exception_id: str, action: str) -> Response[str]:
         "abandon": lambda order: exceptions.abandon(
             order, exceptions.find(order, exception_id), parsed(body, exceptions.CloseRequest).note
         ),
+        "notes": lambda order: _note(order, body, exceptions.find(order, exception_id)),
     }
     act = _choose(acts, action, "exception")
 
@@ -139,13 +141,16 @@ def post_exception_action(exception_id: str, action: str) -> Response[str]:
         act(order)
         return exception_id
 
-    return command(app, _order_id(exception_id, "exception"), run, exception_view)
+    return command(app, _order_id(exception_id, "exception"), run, exception_view, status=201 if action == "notes" else 200)
 
 
 def _decide_apart(exception_id: str, action: str, body: Any) -> Response[str]:
     """Exceptions that belong to no order: of stock, of a gateway's outage."""
+    if action == "notes":
+        problem, replayed = annotate(exception_id, parsed(body, notes.NoteRequest), client_of(app), asked(app))
+        return reply(201, shortages.shortage_view(problem), version=problem.v, replayed=replayed)
     if action not in ("retry", "resolve", "abandon"):
-        raise NotFound(f"an exception has no action '{action}'; it has abandon, resolve, retry")
+        raise NotFound(f"an exception has no action '{action}'; it has abandon, notes, resolve, retry")
     resolve = parsed(body, exceptions.ResolveRequest) if action == "resolve" else None
     given = resolve or parsed(body, exceptions.CloseRequest)
     by = resolve.action if resolve else None
@@ -155,6 +160,10 @@ def _decide_apart(exception_id: str, action: str, body: Any) -> Response[str]:
     else:
         problem, replayed = decide(exception_id, action, by, given.note, asked(app), actor)
     return reply(200, shortages.shortage_view(problem), version=problem.v, replayed=replayed)
+
+
+def _note(order: Order, body: Any, about: Return | ProcessException) -> None:
+    notes.add_note(order, parsed(body, notes.NoteRequest), client_of(app), about)
 
 
 def _choose(acts: dict[str, Callable[[Order], None]], action: str, what: str) -> Callable[[Order], None]:

@@ -108,7 +108,7 @@ ROUTES = (
         "settings.write",
         *(
             f"{method} /v1/{kind}/{{id}}"
-            for kind in ("locations", "channels", "methods", "reasons", "accounts")
+            for kind in ("locations", "channels", "methods", "reasons", "return-rules", "roles", "accounts")
             for method in ("PUT", "GET")
         ),
         *(f"{method} /v1/routing/{kind}/{{id}}" for kind in ("rule-groups", "cost-tables", "postal-areas") for method in ("PUT", "GET")),
