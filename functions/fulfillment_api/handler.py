@@ -11,7 +11,7 @@ from oms.api.commands import command
 from oms.api.http import after_cursor, asked, client_of, create_api, cursor_of, json_body, page_size, parsed, reply
 from oms.api.observe import observed
 from oms.errors import Fault, NotFound, invalid
-from oms.flows.fulfillment import effects, ship_packages
+from oms.flows.fulfillment import reject_work, ship_packages
 from oms.flows.reroute import drain, drained_before, reroute_work
 from oms.fulfillment import work
 from oms.fulfillment.reroute import DrainRequest
@@ -75,7 +75,7 @@ def _act(order: Order, fulfillment_order_id: str, action: str, request: Any) -> 
     fo = order.fulfillment_order(fulfillment_order_id)
     acts: dict[str, Callable[[], None]] = {
         "ship": lambda: ship_packages(order, fo.id, request),
-        "reject": lambda: work.reject(order, fo, request, effects()),
+        "reject": lambda: reject_work(order, fo, request),
         "reroute": lambda: reroute_work(order, fo.id, request.location_id, request.reason),
         "collect": lambda: work.collect(order, fo, request),
         "deliver": lambda: work.deliver(order, fo),

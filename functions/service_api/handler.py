@@ -1,4 +1,4 @@
-"""What agents do: holds, notes, cancellations, adjustments, edits, returns, process exceptions."""
+"""What agents do: holds, notes, cancellations, adjustments, edits, approvals, returns, process exceptions."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
-from oms.api.changes import change_order
+from oms.api.agents import has
+from oms.api.changes import Kind, change_order, decide_approval
 from oms.api.commands import command
 from oms.api.http import asked, client_of, create_api, json_body, may, parsed, reply
 from oms.api.observe import observed
 from oms.errors import Forbidden, NotFound
+from oms.flows.holds import follow_rest
 from oms.flows.outages import decide as decide_outage
-from oms.flows.shortages import decide
+from oms.flows.shortages import annotate, decide
 from oms.fulfillment.work import follow_holds, to_follow
 from oms.ids import order_of
 from oms.orders import holds
 from oms.orders.order import Order
 from oms.orders.placing import HoldRequest
-from oms.orders.records import Personal
+from oms.orders.records import Personal, ProcessException, Return
 from oms.orders.view import exception_view, order_view, return_view
 from oms.payments import breaker
 from oms.payments.gift_cards import sells_cards
+from oms.payments.records import Change
 from oms.returns import returns
 from oms.service import adjustments, cancellations, edits, exceptions, notes, shortages
 from oms.storage.inventory import stock_of
-from oms.storage.orders import Cause, load, update
+from oms.storage.orders import Cause, load
 from oms.storage.settings import settings
 
 app = create_api()
@@ -54,7 +57,7 @@ def delete_hold(order_id: str, hold_id: str) -> Response[str]:
     """Release one hold."""
 
     def release(order: Order) -> None:
-        holds.release_hold(order, hold_id)
+        holds.release_hold(order, hold_id, client_of(app), lambda right: has(app, right, settings()))
         follow_holds(order)
         unfollowed.append(bool(to_follow(order)))
 
@@ -65,10 +68,8 @@ def delete_hold(order_id: str, hold_id: str) -> Response[str]:
 
 
 def _follow_rest(order_id: str, unfollowed: list[bool]) -> None:
-    """The work of a large order follows its holds in several commits; if this dies, `reconcile` does the rest."""
-    order = load(order_id) if any(unfollowed) else None
-    while order and to_follow(order):
-        order = update(order_id, follow_holds, Cause(f"client:{client_of(app)}", "holds"))
+    if any(unfollowed):
+        follow_rest(load(order_id), Cause(f"client:{client_of(app)}", "holds"))
 
 
 @app.post("/v1/orders/<order_id>/notes")
@@ -78,28 +79,46 @@ def post_note(order_id: str) -> Response[str]:
     return command(app, order_id, lambda order: notes.add_note(order, request, client_of(app)), _order, status=201)
 
 
+def _cancel(order: Order, request: Any, actor: str) -> list[Change]:
+    return [cancellations.cancel(order, request, settings(), actor)]
+
+
+def _edit(order: Order, request: Any, actor: str) -> list[Change]:
+    return [edits.edit(order, request, stock_of, settings(), actor)]
+
+
+KINDS = {
+    "cancellations": Kind(cancellations.CancelRequest, _cancel),
+    "adjustments": Kind(adjustments.AdjustRequest, lambda order, request, actor: adjustments.adjust(order, request, settings(), actor)),
+    "edits": Kind(edits.EditRequest, _edit),
+}
+"""Routes that change what an order costs, each with preview, quote and approval."""
+
+
 @app.post("/v1/orders/<order_id>/cancellations")
 def post_cancellation(order_id: str) -> Response[str]:
     """Cancel units: at once, or by asking their location."""
-    body = json_body(app)
-    request = parsed(body, cancellations.CancelRequest)
-    return change_order(app, order_id, body, lambda order: [cancellations.cancel(order, request, settings(), _actor())])
+    return change_order(app, order_id, "cancellations", KINDS["cancellations"])
 
 
 @app.post("/v1/orders/<order_id>/adjustments")
 def post_adjustment(order_id: str) -> Response[str]:
     """Take something off the price of lines or delivery charges, or put something on."""
-    body = json_body(app)
-    request = parsed(body, adjustments.AdjustRequest)
-    return change_order(app, order_id, body, lambda order: adjustments.adjust(order, request, _actor()))
+    return change_order(app, order_id, "adjustments", KINDS["adjustments"])
 
 
 @app.post("/v1/orders/<order_id>/edits")
 def post_edit(order_id: str) -> Response[str]:
     """Add lines, change quantities, prices, addresses, methods."""
-    body = json_body(app)
-    request = parsed(body, edits.EditRequest)
-    return change_order(app, order_id, body, lambda order: [edits.edit(order, request, stock_of, settings(), _actor())])
+    return change_order(app, order_id, "edits", KINDS["edits"])
+
+
+@app.post("/v1/approvals/<change_id>/<action>")
+def post_approval(change_id: str, action: str) -> Response[str]:
+    """approve, reject."""
+    if action not in ("approve", "reject"):
+        raise NotFound(f"an approval has no action '{action}'; it has approve, reject")
+    return decide_approval(app, _order_id(change_id, "approval"), change_id, action, KINDS)
 
 
 @app.post("/v1/orders/<order_id>/returns")
@@ -109,7 +128,7 @@ def post_return(order_id: str) -> Response[str]:
 
     def announce(order: Order) -> str:
         order.must_be_live()
-        ret = returns.request_return(order, request, settings())
+        ret = returns.request_return(order, request, settings(), by=client_of(app))
         if sells_cards(order):
             from oms.flows.gift_cards import refuse_spent  # noqa: PLC0415 few orders sell any, and every cold start would pay for it
 
@@ -121,14 +140,15 @@ def post_return(order_id: str) -> Response[str]:
 
 @app.post("/v1/returns/<return_id>/<action>")
 def post_return_action(return_id: str, action: str) -> Response[str]:
-    """approve, reject, receive, close, cancel."""
-    body = json_body(app, required=action == "receive")
+    """approve, reject, receive, close, cancel; notes."""
+    body = json_body(app, required=action in ("receive", "notes"))
     acts: dict[str, Callable[[Order], None]] = {
         "approve": lambda order: returns.approve(order, returns.find(order, return_id)),
         "reject": lambda order: returns.reject(order, returns.find(order, return_id), parsed(body, returns.ReasonRequest).reason),
         "cancel": lambda order: returns.cancel(order, returns.find(order, return_id)),
         "close": lambda order: returns.close(order, returns.find(order, return_id)),
         "receive": lambda order: returns.receive(order, returns.find(order, return_id), parsed(body, returns.ReceiveRequest), settings()),
+        "notes": lambda order: _note(order, body, returns.find(order, return_id)),
     }
     act = _choose(acts, action, "return")
 
@@ -136,13 +156,13 @@ def post_return_action(return_id: str, action: str) -> Response[str]:
         act(order)
         return return_id
 
-    return command(app, _order_id(return_id, "return"), run, _return)
+    return command(app, _order_id(return_id, "return"), run, _return, status=201 if action == "notes" else 200)
 
 
 @app.post("/v1/exceptions/<exception_id>/<action>")
 def post_exception_action(exception_id: str, action: str) -> Response[str]:
-    """retry, resolve, abandon."""
-    body = json_body(app, required=action == "resolve")
+    """retry, resolve, abandon; notes."""
+    body = json_body(app, required=action in ("resolve", "notes"))
     if exception_id.startswith((shortages.PREFIX, breaker.PREFIX)):
         return _decide_apart(exception_id, action, body)
 
@@ -158,6 +178,7 @@ def post_exception_action(exception_id: str, action: str) -> Response[str]:
         "abandon": lambda order: exceptions.abandon(
             order, exceptions.find(order, exception_id), parsed(body, exceptions.CloseRequest).note
         ),
+        "notes": lambda order: _note(order, body, exceptions.find(order, exception_id)),
     }
     act = _choose(acts, action, "exception")
 
@@ -165,13 +186,16 @@ def post_exception_action(exception_id: str, action: str) -> Response[str]:
         act(order)
         return exception_id
 
-    return command(app, _order_id(exception_id, "exception"), run, exception_view)
+    return command(app, _order_id(exception_id, "exception"), run, exception_view, status=201 if action == "notes" else 200)
 
 
 def _decide_apart(exception_id: str, action: str, body: Any) -> Response[str]:
     """Exceptions that belong to no order: of stock, of a gateway's outage."""
+    if action == "notes":
+        problem, replayed = annotate(exception_id, parsed(body, notes.NoteRequest), client_of(app), asked(app))
+        return reply(201, shortages.shortage_view(problem), version=problem.v, replayed=replayed)
     if action not in ("retry", "resolve", "abandon"):
-        raise NotFound(f"an exception has no action '{action}'; it has abandon, resolve, retry")
+        raise NotFound(f"an exception has no action '{action}'; it has abandon, notes, resolve, retry")
     resolve = parsed(body, exceptions.ResolveRequest) if action == "resolve" else None
     given = resolve or parsed(body, exceptions.CloseRequest)
     by = resolve.action if resolve else None
@@ -183,8 +207,8 @@ def _decide_apart(exception_id: str, action: str, body: Any) -> Response[str]:
     return reply(200, shortages.shortage_view(problem), version=problem.v, replayed=replayed)
 
 
-def _actor() -> str:
-    return f"client:{client_of(app)}"
+def _note(order: Order, body: Any, about: Return | ProcessException) -> None:
+    notes.add_note(order, parsed(body, notes.NoteRequest), client_of(app), about)
 
 
 def _choose(acts: dict[str, Callable[[Order], None]], action: str, what: str) -> Callable[[Order], None]:

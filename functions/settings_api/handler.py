@@ -1,4 +1,4 @@
-"""What a merchant sets: locations, channels, delivery methods, reasons, routing rules, business customers' accounts."""
+"""What a merchant sets: locations, channels, delivery methods, reasons, rules of routing and returns, roles, customers' accounts."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ app = create_api()
 @app.put("/v1/routing/<kind>/<key>")
 def put(kind: str, key: str) -> Response[str]:
     """Set the whole of one setting; setting it again to the same changes nothing."""
-    values = parsed(json_body(app), _model(kind)).model_dump()
-    put_setting(kind, key, values)
-    return reply(200, {"id": key, **values})
+    stored = put_setting(kind, key, parsed(json_body(app), _model(kind)).model_dump())
+    return reply(200, {"id": key, **_shown(kind, stored)})
 
 
 @app.get("/v1/<kind>/<key>")
@@ -31,7 +30,12 @@ def get(kind: str, key: str) -> Response[str]:
     values = setting(kind, key)
     if values is None:
         raise NotFound(f"{kind} has no '{key}'")
-    return reply(200, {"id": key, **_model(kind)(**values).model_dump()})
+    return reply(200, {"id": key, **_shown(kind, values)})
+
+
+def _shown(kind: str, values: dict[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = model_of(kind, stored=True)(**values).model_dump()
+    return shown
 
 
 def _model(kind: str) -> Any:

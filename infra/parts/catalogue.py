@@ -117,7 +117,9 @@ EDGES = {
     "finance_api": Needs("Invoices, credit memos, money received for them, the journal", orders=RECORD),
     "credit_api": Needs("Gift cards, store credit, what business customers owe", keys="key# credit_ account_", settings=READ),
     "settings_api": Needs(
-        "Locations, channels, methods, reasons, routing rules, accounts", keys="key#", settings=f"{READ} PutItem UpdateItem"
+        "What a merchant sets: locations, channels, rules, reasons, roles, accounts",
+        keys="key#",
+        settings=f"{READ} PutItem UpdateItem",
     ),
     "carrier_webhook": Needs("Signed news from carriers", orders=RECORD, webhooks="carriers"),
     "payment_page": Needs("Pay what an order owes by a signed link", orders=RECORD, settings=READ, webhooks="links", memory=1024),

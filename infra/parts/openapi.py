@@ -31,6 +31,7 @@ from oms.payments.receipts import ReceivedPayment
 from oms.payments.records import CreditMemo, Invoice, PaymentEvent
 from oms.payments.tender_request import Tender
 from oms.returns.returns import ReasonRequest, ReceiveRequest, ReturnRequest
+from oms.returns.rules import ReturnRule
 from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, PostalArea, RuleGroup
 from oms.routing.simulation_request import SimulationRequest
@@ -38,8 +39,9 @@ from oms.service.adjustments import AdjustRequest
 from oms.service.cancellations import CancelRequest, CancelResponse
 from oms.service.edits import EditRequest
 from oms.service.exceptions import CloseRequest, ResolveRequest
+from oms.service.limits import RoleSettings
 from oms.service.notes import NoteRequest
-from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
+from oms.settings import KINDS, SINGLE, ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 _REF = "#/components/schemas/{model}"
@@ -54,12 +56,19 @@ ACTIONS: dict[str, dict[str, type[BaseModel]]] = {
         "collect": CollectRequest,
         "cancel-response": CancelResponse,
     },
+    "POST /v1/approvals/{id}/{action}": dict.fromkeys(("approve", "reject"), ReasonRequest),
     "POST /v1/inventory/loads/{id}/{action}": dict.fromkeys(("approve", "cancel", "revert"), NoBody),
     "POST /v1/returns/{id}/{action}": {
         **dict.fromkeys(("approve", "reject", "cancel", "close"), ReasonRequest),
         "receive": ReceiveRequest,
+        "notes": NoteRequest,
     },
-    "POST /v1/exceptions/{id}/{action}": {"retry": CloseRequest, "resolve": ResolveRequest, "abandon": CloseRequest},
+    "POST /v1/exceptions/{id}/{action}": {
+        "retry": CloseRequest,
+        "resolve": ResolveRequest,
+        "abandon": CloseRequest,
+        "notes": NoteRequest,
+    },
 }
 BODIES: dict[str, type[BaseModel]] = {
     "POST /v1/orders": PlaceOrder,
@@ -85,6 +94,8 @@ BODIES: dict[str, type[BaseModel]] = {
     "PUT /v1/channels/{id}": ChannelSettings,
     "PUT /v1/methods/{id}": MethodSettings,
     "PUT /v1/reasons/{id}": ReasonSettings,
+    "PUT /v1/return-rules/{id}": ReturnRule,
+    "PUT /v1/roles/{id}": RoleSettings,
     "PUT /v1/accounts/{id}": AccountSettings,
     "PUT /v1/credit-accounts/{id}": CreditAccountRequest,
     "POST /v1/credit-accounts/{id}/entries": CreditEntryRequest,
@@ -212,7 +223,7 @@ def _docstrings(function: str) -> list[tuple[tuple[str, str], str]]:
 def _shape(path: str) -> tuple[str, ...]:
     """A path by its fixed parts: {id} and <order_id> are the same, and so is <kind> with the kinds it stands for."""
     parts = ["*" if part[:1] in "{<" else part for part in path.strip("/").split("/")]
-    kinds = ("locations", "channels", "methods", "reasons", "accounts", "rule-groups", "cost-tables", "postal-areas")
+    kinds = (*KINDS, *SINGLE)
     return tuple("*" if part in kinds else part for part in parts)
 
 

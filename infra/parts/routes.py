@@ -66,6 +66,7 @@ ROUTES = (
         "POST /v1/orders/{id}/cancellations",
         "POST /v1/orders/{id}/adjustments",
         "POST /v1/orders/{id}/edits",
+        "POST /v1/approvals/{id}/{action}",
         "POST /v1/orders/{id}/returns",
         "POST /v1/returns/{id}/{action}",
         "POST /v1/exceptions/{id}/{action}",
@@ -111,7 +112,7 @@ ROUTES = (
         "settings.write",
         *(
             f"{method} /v1/{kind}/{{id}}"
-            for kind in ("locations", "channels", "methods", "reasons", "accounts")
+            for kind in ("locations", "channels", "methods", "reasons", "return-rules", "roles", "accounts")
             for method in ("PUT", "GET")
         ),
         *(f"{method} /v1/routing/{kind}/{{id}}" for kind in ("rule-groups", "cost-tables", "postal-areas") for method in ("PUT", "GET")),

@@ -76,7 +76,7 @@ class ServiceLife(Life):
             about = {"line_id": data.draw(st.sampled_from(sorted(order.summary.lines)))}
         much = {"percent": str(amount / 20)} if kind == "percentage" else {"amount": amount}
         body = {"lines": [{**about, "type": kind, **much, "reason": "late"}], "in_fulfillment": include}
-        self._ask(lambda fresh: adjustments.adjust(fresh, _read(adjustments.AdjustRequest, body), "agent"), run)
+        self._ask(lambda fresh: adjustments.adjust(fresh, _read(adjustments.AdjustRequest, body), settings(), "agent"), run)
 
     @rule(data=st.data(), op=st.sampled_from(["set_quantity", "set_price", "set_method", "add_line"]), run=st.booleans())
     def the_order_is_edited(self, data: st.DataObject, op: str, run: bool) -> None:

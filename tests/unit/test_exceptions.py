@@ -1,4 +1,4 @@
-"""Process exceptions, holds and notes: what agents see and decide."""
+"""Process exceptions and notes: what agents see and decide."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import pytest
 
 from oms.clock import later
 from oms.errors import Conflict, Invalid, NotFound
-from oms.orders import holds
 from oms.orders.order import Order
-from oms.orders.placing import HoldRequest
 from oms.orders.records import FulfillmentOrder, ProcessException
 from oms.payments.cover import hold_uncovered
 from oms.payments.funds import ensure_funds
@@ -189,26 +187,6 @@ def sequence(*payment_ids: str) -> exceptions.RetryRequest:
 def test_an_unknown_exception_is_not_found() -> None:
     with pytest.raises(NotFound):
         exceptions.find(World().place(an_order()), "exc_x")
-
-
-def test_several_holds_each_with_its_reason_and_each_released_by_itself() -> None:
-    order = World().place(an_order())
-    fraud = holds.place_hold(order, HoldRequest(kind="fraud", reason="check"))
-    stock = holds.place_hold(order, HoldRequest(kind="stock", reason="count", blocks=["ship", "capture"]))
-    assert fraud.id != stock.id
-    holds.release_hold(order, fraud.id)
-    assert (order.open_holds("allocate"), order.open_holds("ship"), order.open_holds("capture")) == (False, True, True)
-    with pytest.raises(Conflict, match="was released at"):
-        holds.release_hold(order, fraud.id)
-    with pytest.raises(NotFound, match="has no hold 'hold_x'"):
-        holds.release_hold(order, "hold_x")
-
-
-@pytest.mark.parametrize(("expires_at", "open_"), [("2026-11-23T09:30:00+01:00", True), ("2026-11-23T08:30:00+01:00", False)])
-def test_a_hold_expires_at_its_moment_in_whatever_zone_it_was_written(expires_at: str, open_: bool) -> None:
-    order = World().place(an_order())
-    holds.place_hold(order, HoldRequest(kind="fraud", reason="check", expires_at=expires_at))
-    assert order.open_holds("allocate") is open_
 
 
 def test_what_a_note_says_stays_out_of_the_timeline() -> None:

@@ -61,7 +61,8 @@ class ChannelSettings(Wire):
     `tender_order`: methods in the order in which they pay; others follow as listed. `on_unfillable`: what happens to units that no
     location can serve, or that were refused `most_attempts` times, or that have waited for `backorder_days`. `reauthorize`: whether a card
     is authorized once more when its authorization has run out, or the customer is asked. `recall_hours`: how long a location may take to
-    say whether it could stop units; after that it could not.
+    say whether it could stop units; after that it could not. `remorse_delay_seconds`: for how long an order waits before it is allocated,
+    so that its customer may still change their mind (at most 30 days).
     """
 
     location_group: Key = "all"
@@ -71,6 +72,7 @@ class ChannelSettings(Wire):
     recall_hours: Annotated[int, Strict(), Field(ge=1, le=30 * 24)] = 24
     most_attempts: Annotated[int, Strict(), Field(ge=1, le=50)] = 10
     backorder_days: Annotated[int, Strict(), Field(ge=1, le=90)] = 90
+    remorse_delay_seconds: Annotated[int, Strict(), Field(ge=0, le=30 * 24 * 60 * 60)] = 0
     invoice_prefix: Prefix = "INV-"
     credit_memo_prefix: Prefix = "CM-"
     legal_entity: LegalEntity | None = None
@@ -92,14 +94,22 @@ class MethodSettings(Wire):
         return self
 
 
-class ReasonSettings(Wire):
-    """`PUT /v1/reasons/{kind}`: what a location's reason for not doing its work says about its stock of that SKU.
+Action = Literal["cancel", "return", "adjust", "reject", "claim", "refund", "reship", "hold", "edit", "exchange"]
+"""What somebody gives a reason for."""
 
-    "zero": there is none; "recount": nothing is sold from there until it is counted again; "none": it says nothing.
+
+class ReasonSettings(Wire):
+    """`PUT /v1/reasons/{kind}`: a reason, by its code. `actions`: what it may be given for; as soon as any reason names an action, only
+    such reasons may be given for it. `self_service`: customers may give it too.
+
+    `effect`: what a location's reason for not doing its work says about its stock of that SKU. "zero": there is none; "recount": nothing
+    is sold from there until it is counted again; "none": it says nothing.
     """
 
     name: Text | None = None
     effect: Literal["none", "zero", "recount"] = "none"
+    actions: Annotated[list[Action], Field(max_length=10)] = []
+    self_service: bool = False
 
 
 class Location(Stored):
@@ -130,6 +140,9 @@ class Settings(Stored):
     rule_groups: dict[str, Any] = {}
     cost_tables: dict[str, Any] = {}
     postal_areas: dict[str, Any] = {}
+    # Of oms.returns.rules and oms.service.limits, likewise: few shops have any.
+    return_rules: dict[str, Any] = {}
+    roles: dict[str, Any] = {}
 
     def channel(self, channel_id: str) -> ChannelSettings:
         """A channel's rules."""
@@ -156,16 +169,26 @@ _MODELS: dict[str, type[Wire]] = {
     "reasons": ReasonSettings,
 }
 _RULES = {"rule-groups": "RuleGroup", "cost-tables": "CostTable", "postal-areas": "PostalArea"}
-KINDS = (*_MODELS, *_RULES)
+VERSIONED = ("return-rules",)
+"""Kinds that are copied to orders: each put is a new version."""
+KINDS = (*_MODELS, *_RULES, *VERSIONED, "roles")
 """The kinds of settings, by the names that routes and keys have for them."""
 SINGLE = ("accounts",)
 """Kinds of which there may be very many: they are no part of the picture, whoever needs one reads it."""
 
 
-def model_of(kind: str) -> type[Wire]:
-    """The shape of a kind's settings."""
+def model_of(kind: str, *, stored: bool = False) -> type[Wire]:
+    """The shape of a kind's settings; of one that has versions also as it is `stored`, with its number."""
     if kind in _MODELS:
         return _MODELS[kind]
+    if kind in VERSIONED:
+        from oms.returns.rules import ReturnRule, VersionedRule  # noqa: PLC0415 see Settings
+
+        return VersionedRule if stored else ReturnRule
+    if kind == "roles":
+        from oms.service.limits import RoleSettings  # noqa: PLC0415 see Settings
+
+        return RoleSettings
     if kind in SINGLE:
         from oms.payments.account_settings import AccountSettings  # noqa: PLC0415 few orders are of a business customer
 
@@ -181,7 +204,7 @@ def picture(rows: dict[str, dict[str, dict[str, Any]]]) -> Settings:
 
     def read(kind: str) -> dict[str, Any]:
         stored = rows.get(kind, {})
-        model = model_of(kind) if stored else Wire
+        model = model_of(kind, stored=True) if stored else Wire
         return {key: model(**{name: row[name] for name in model.model_fields if name in row}) for key, row in stored.items()}
 
     return Settings(
@@ -195,4 +218,6 @@ def picture(rows: dict[str, dict[str, dict[str, Any]]]) -> Settings:
         rule_groups=read("rule-groups"),
         cost_tables=read("cost-tables"),
         postal_areas=read("postal-areas"),
+        return_rules=read("return-rules"),
+        roles=read("roles"),
     )

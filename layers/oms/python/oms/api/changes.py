@@ -2,48 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from oms.api import quotes
+from oms.api.agents import agent
 from oms.api.commands import command
-from oms.api.http import header, reply
+from oms.api.http import client_of, header, json_body, parsed, reply
 from oms.errors import Conflict, Stale
 from oms.orders.order import Order
 from oms.orders.records import Personal
 from oms.orders.statuses import totals
 from oms.orders.view import line_views, order_view
 from oms.payments.records import Change
+from oms.returns.returns import ReasonRequest
+from oms.service.approvals import approved, ask_approval, must_be_allowed, needs_approval, rejected, waiting
 from oms.service.asking import Asked
 from oms.service.changes import change_view
 from oms.service.figures import Command, Figures, figures, foresee
 from oms.storage.orders import load
 from oms.storage.secrets import webhook_secret
+from oms.storage.settings import settings
 
 
-def change_order(
-    app: APIGatewayHttpResolver,
-    order_id: str,
-    body: dict[str, Any],
-    act: Command,
-    view: Callable[[Order, Any], dict[str, Any]] | None = None,
-) -> Response[str]:
-    """Preview what `act` would do, or do it; with a `quote_id` only if it comes to what was quoted (else 412, with the figures now)."""
+@dataclass(frozen=True)
+class Kind:
+    """A way to change an order: the shape of its request, and what it does (`actor` as the timeline names them)."""
+
+    model: type[Asked]
+    act: Callable[[Order, Any, str], Sequence[Change]]
+
+
+def change_order(app: APIGatewayHttpResolver, order_id: str, route: str, kind: Kind) -> Response[str]:
+    """Preview what is asked for, or do it; with a `quote_id` only if it comes to what was quoted (else 412, with the figures now). What is
+    above the caller's limit waits for approval (202)."""
+    body = json_body(app)
+    request = parsed(body, kind.model)
     about = f"{order_id} {app.current_event.path}"
     asked = {name: body[name] for name in body if name not in Asked.model_fields}
+    actor = f"client:{client_of(app)}"
+
+    def act(order: Order) -> Sequence[Change]:
+        return kind.act(order, request, actor)
+
     if body.get("preview"):
         return _preview(app, order_id, about, asked, act)
 
     def run(order: Order) -> str:
         order.must_be_live()
-        if body.get("quote_id"):
-            _expect_quoted(order, str(body["quote_id"]), about, asked, act)
+        now = _expect_quoted(order, body.get("quote_id"), about, asked, act)
+        who = agent(app, settings())
+        if settings().roles and needs_approval(order, route, now or figures(order, *foresee(order, act)), who, settings()):
+            return ask_approval(order, route, asked, now or figures(order, *foresee(order, act)), who).id
         return " ".join(change.id for change in act(order))
 
-    return command(app, order_id, run, view or changed, status=200)
+    return command(app, order_id, run, changed, status=_status)
+
+
+def decide_approval(app: APIGatewayHttpResolver, order_id: str, change_id: str, action: str, kinds: Mapping[str, Kind]) -> Response[str]:
+    """Approve what waits, which is done then if it still comes to what was seen (else 412), or reject it."""
+    note = parsed(json_body(app, required=False), ReasonRequest).reason
+
+    def run(order: Order) -> str:
+        change, approval = waiting(order, change_id)
+        who = agent(app, settings())
+        must_be_allowed(order, approval, who, settings())
+        if action == "reject":
+            rejected(order, change, who, note)
+            return change_id
+        kind = kinds[approval.route]
+        request = parsed(approval.body, kind.model)
+
+        def act(fresh: Order) -> Sequence[Change]:
+            return kind.act(fresh, request, approval.by)
+
+        now = figures(order, *foresee(order, act))
+        if now != approval.figures:
+            raise Stale("it would not come to what was asked for any more; reject it and ask anew", kind="stale-quote", current=now)
+        approved(order, change, who)
+        return " ".join(made.id for made in act(order))
+
+    return command(app, order_id, run, changed, status=200)
+
+
+def _status(order: Order, subjects: Any) -> int:
+    changes = [order.changes[change_id] for change_id in str(subjects or "").split() if change_id in order.changes]
+    return 202 if any(change.status == "pending_approval" for change in changes) else 200
 
 
 def changed(order: Order, subjects: Any) -> dict[str, Any]:
@@ -52,15 +100,19 @@ def changed(order: Order, subjects: Any) -> dict[str, Any]:
     return {"change": changes[-1] if changes else None, "changes": changes, "order": order_view(order, order.personal or Personal())}
 
 
-def _expect_quoted(order: Order, quote_id: str, about: str, asked: dict[str, Any], act: Command) -> None:
-    """Stale unless it comes to what was quoted, also where it is not possible any more: the answer tells how the order stands."""
+def _expect_quoted(order: Order, quote_id: Any, about: str, asked: dict[str, Any], act: Command) -> Figures:
+    """What it comes to now. Stale unless that is what was quoted, also where it is not possible any more: the answer tells how the order
+    stands. Nothing without a quote."""
     now: Figures = {}
+    if not quote_id:
+        return now
     try:
         now = figures(order, *foresee(order, act))
-        quotes.check(webhook_secret(quotes.SIGNED_WITH), quote_id, about, asked, now, order.now)
+        quotes.check(webhook_secret(quotes.SIGNED_WITH), str(quote_id), about, asked, now, order.now)
     except (Conflict, Stale) as error:
         standing = {"version": order.summary.version, "status": order.summary.status, "totals": totals(order).model_dump(), "balances": now}
         raise Stale(error.detail, kind="stale-quote", errors=error.errors, current=standing) from error
+    return now
 
 
 def _preview(app: APIGatewayHttpResolver, order_id: str, about: str, asked: dict[str, Any], act: Command) -> Response[str]:

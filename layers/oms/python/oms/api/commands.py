@@ -17,21 +17,30 @@ Act = Callable[[Order], Any]
 View = Callable[[Order, Any], dict[str, Any]]
 
 
-def command(app: APIGatewayHttpResolver, order_id: str, act: Act, view: View, *, status: int = 200) -> Response[str]:
-    """Run `act` on the order and answer with `view(order, what act returned)`. The same Idempotency-Key answers without acting again."""
+def command(
+    app: APIGatewayHttpResolver, order_id: str, act: Act, view: View, *, status: int | Callable[[Order, Any], int] = 200
+) -> Response[str]:
+    """Run `act` on the order and answer with `view(order, what act returned)`. The same Idempotency-Key answers without acting again.
+    `status`: of the answer, or what it follows from."""
     request = asked(app)
     route = str(app.current_event.get("routeKey") or request.route)
     result: list[Any] = [None]
 
     def run(order: Order) -> None:
+        loaded[:] = [order]
         order.expect(header(app, "if-match"))
         result[0] = act(order)
 
-    key = lambda: request.record(status=status, subject=str(result[0] or ""))  # noqa: E731
+    loaded: list[Order] = []
+
+    def answered() -> int:
+        return status if isinstance(status, int) else status(loaded[-1], result[0])
+
+    key = lambda: request.record(status=answered(), subject=str(result[0] or ""))  # noqa: E731
     cause = Cause(f"client:{client_of(app)}", request.key or route, key)
     try:
         order = update(order_id, run, cause, personal=True)
-        return reply(status, view(order, result[0]), version=order.summary.version)
+        return reply(answered(), view(order, result[0]), version=order.summary.version)
     except (Taken, Refused) as error:
         # A repetition finds its key used, or is refused because the first time has done it: only then is the key looked up.
         earlier = request.earlier()

@@ -106,6 +106,19 @@ def client_of(app: APIGatewayHttpResolver) -> str:
     return str(claims.get("client_id") or claims.get("sub") or "anonymous")
 
 
+def subject_of(app: APIGatewayHttpResolver) -> str:
+    """The person whom the caller's token is of; empty for a machine's, which is of its client alone."""
+    claims = _claims(app)
+    subject = str(claims.get("sub") or "")
+    return "" if subject == claims.get("client_id") else subject
+
+
+def groups_of(app: APIGatewayHttpResolver) -> tuple[str, ...]:
+    """The groups of the user pool in the caller's token. An HTTP API hands such a claim on as text: "[support lead]"."""
+    claim = _claims(app).get("cognito:groups") or ""
+    return tuple(claim) if isinstance(claim, list) else tuple(str(claim).strip("[]").replace(",", " ").split())
+
+
 def may(app: APIGatewayHttpResolver, scope: str) -> bool:
     """Whether the caller's token has a scope beyond the one that the route asks for."""
     return f"oms/{scope}" in str(_claims(app).get("scope", "")).split()

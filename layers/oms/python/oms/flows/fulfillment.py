@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from oms.carriers.tracking import Tracking, apply
-from oms.errors import Conflict
+from oms.errors import Conflict, invalid
 from oms.flows.capacity import capacity_ahead, capacity_left
 from oms.fulfillment.allocate import allocate, needs_stock
 from oms.fulfillment.late import late_units, reclaim, told_before
-from oms.fulfillment.work import ShipRequest, arrive, expire, ship, tracking_key
+from oms.fulfillment.work import RejectRequest, ShipRequest, arrive, expire, reject, ship, tracking_key
 from oms.machines.outcomes import after_shipping, go, seconds_left
 from oms.orders.order import Claim, Order
 from oms.orders.records import FulfillmentOrder
+from oms.service.reasons import check_reason
 from oms.storage.inventory import stock_at, stock_of
 from oms.storage.orders import Cause, StockShort, claim_of, commit, load, update
 from oms.storage.settings import settings
@@ -74,6 +75,20 @@ def effects() -> dict[str, str]:
     return {reason: rule.effect for reason, rule in settings().reasons.items()}
 
 
+def check_reasons(given: Iterable[tuple[str, str]]) -> None:
+    """Invalid for a reason (with its pointer) that a location may not give for what it does not do."""
+    picture = settings()
+    faults = [fault for reason, pointer in given for fault in check_reason(picture, "reject", reason.strip(), pointer)]
+    if faults:
+        raise invalid(*faults)
+
+
+def reject_work(order: Order, fo: FulfillmentOrder, request: RejectRequest) -> None:
+    """A location does not do (a part of) the work; its reason is one of the catalogue's, if there is one."""
+    check_reasons([(request.reason, "/reason")])
+    reject(order, fo, request, effects())
+
+
 def ship_packages(order: Order, fulfillment_order_id: str, request: ShipRequest) -> None:
     """Record shipments; carrier news that came before its parcel was known is applied in the same commit. What was taken back from the
     location and has left all the same counts too."""
@@ -99,6 +114,8 @@ def ship_packages(order: Order, fulfillment_order_id: str, request: ShipRequest)
                 raise Conflict(f"tracking number {number} belongs to shipment {holder['shipment_id']}", kind="duplicate-tracking-number")
             tracked[number] = Claim(name, {}, seen=int(holder.get("v", 0)))
             kept[number] = holder.get("kept", [])
+    if request.short:
+        check_reasons((row.reason, f"/short/{index}/reason") for index, row in enumerate(request.short))
     ship(order, fo, request, tracked, effects() if request.short else None)
     for parcel in order.shipments_of(fo.id):
         for news in sorted(kept.get(parcel.tracking_number or "", []), key=lambda item: item["occurred_at"]):

@@ -12,6 +12,7 @@ from typing import Any
 from oms.events import record_events
 from oms.flows import backorders, blocks, gift_cards, load_run, reroute, shards
 from oms.flows.expiry import sweep_reservations
+from oms.flows.holds import sweep_holds
 from oms.flows.relay import put_events
 from oms.flows.shortages import note_short
 from oms.orders.records import Entry
@@ -41,6 +42,7 @@ ACTIONS: dict[str, Action] = {
 """What a fact calls for, by its type; the others are only published."""
 SWEEPS: dict[str, Callable[[SecondsLeft], int]] = {
     "reservations": sweep_reservations,
+    "holds": sweep_holds,
     "backorders": backorders.sweep,
     "shards": shards.sweep,
     "loads": load_run.sweep,

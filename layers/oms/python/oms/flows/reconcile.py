@@ -17,16 +17,16 @@ from oms.flows import books_queue
 from oms.flows.backorders import end_waits, serve
 from oms.flows.check import Suspects, audit
 from oms.flows.executions import execution_arn
+from oms.flows.holds import follow_rest, let_go
 from oms.flows.news import relay_one
 from oms.flows.relay import relay_order, start
 from oms.flows.waiting import resume
-from oms.fulfillment.work import follow_holds, to_follow
 from oms.ids import order_of
 from oms.machines.executions import Execution, needed
 from oms.machines.outcomes import outcome
-from oms.orders.holds import release_hold
+from oms.orders.holds import expired
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder, Hold, Return, Summary
+from oms.orders.records import FulfillmentOrder, Return, Summary
 from oms.payments.clock import authorization_news, watch_authorizations
 from oms.payments.numbers import unnumbered
 from oms.payments.records import Change
@@ -131,14 +131,14 @@ def _repair(order_id: str, cutoff: str, report: Report) -> Order | None:
         report.published += 1
         order = load(order_id)
     report.booked += _tell_books(order)
-    if any(_expired(hold, order.now) for hold in order.summary.holds):
-        order = update(order_id, _release_expired, Cause("reconcile", "hold expired"))
+    if expired(order):
+        let_go(order_id, Cause("reconcile", "hold expired"))
+        order = load(order_id)
     if authorization_news(order):
         order = update(order_id, watch_authorizations, Cause("reconcile", "authorization clock"))
     if overdue(order):
         order = update(order_id, decide_overdue, Cause("reconcile", "recall not answered"))
-    while to_follow(order):
-        order = update(order_id, follow_holds, Cause("reconcile", "holds"))
+    order = follow_rest(order, Cause("reconcile", "holds"))
     for execution in needed(order):
         _ensure_running(order, execution, report)
     for wait in order.waits.values():
@@ -154,17 +154,6 @@ def _tell_books(order: Order) -> bool:
     if behind:
         books_queue.send(books_queue.Notice(order.id, order.placed.channel, f"again-{order.now}"))
     return behind
-
-
-def _expired(hold: Hold, now: str) -> bool:
-    return not hold.released_at and hold.expires_at is not None and hold.expires_at <= now
-
-
-def _release_expired(order: Order) -> None:
-    for hold in order.summary.holds:
-        if _expired(hold, order.now):
-            release_hold(order, hold.id)
-    follow_holds(order)
 
 
 def _ensure_running(order: Order, execution: Execution, report: Report) -> None:

@@ -9,6 +9,7 @@ from oms.clock import stamp
 from oms.errors import Conflict, NotFound
 from oms.flows.idempotency import Request
 from oms.orders.records import ProcessException
+from oms.service.notes import NoteRequest, note_on
 from oms.service.shortages import close, drift, now_short, shortage, shortage_id
 from oms.storage.inventory import holders, stock_at
 from oms.storage.shortages import read_shortage, store_shortage
@@ -63,6 +64,18 @@ def decide(
     after = close(problem, status, resolve_by or action, note, stamp())
     reroute = {"details": after.details} if resolve_by == "reroute" else {}
     store_shortage(after, f"exception.{status}", actor=actor, key=asked.record(status=200), action=after.action, **reroute)
+    return after, False
+
+
+def annotate(exception_id: str, request: NoteRequest, author: str, asked: Request) -> tuple[ProcessException, bool]:
+    """Write a note on an exception that belongs to no order. Returns it and whether this Idempotency-Key was used before."""
+    problem = read_shortage(exception_id)
+    if problem is None:
+        raise NotFound(f"there is no exception '{exception_id}'")
+    if asked.earlier():
+        return problem, True
+    after = note_on(problem, request, author, stamp())
+    store_shortage(after, "note.added", actor=f"client:{author}", key=asked.record(status=201), note_id=after.notes[-1].id)
     return after, False
 
 

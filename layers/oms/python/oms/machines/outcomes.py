@@ -13,7 +13,7 @@ from typing import Any
 
 from oms.clock import parse
 from oms.orders.order import Order
-from oms.orders.quantities import open_units
+from oms.orders.quantities import kept, open_units
 from oms.orders.records import FulfillmentOrder, Return, Wait
 from oms.returns.returns import unsettled
 
@@ -93,8 +93,11 @@ def _hold_over(order: Order, fo: FulfillmentOrder) -> Resume | None:
 
 
 def _release(order: Order) -> Resume | None:
-    if order.summary.status == "cancelled":
+    states = order.summary.lines.values()
+    if order.summary.status == "cancelled" or not any(kept(state) for state in states):
         return go("cancelled")
+    if not any(open_units(state) or state.backordered for state in states):
+        return go("allocated")  # what it was to place has been cancelled
     return None if order.open_holds("allocate") else go("allocate")
 
 

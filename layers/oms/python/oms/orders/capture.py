@@ -9,7 +9,7 @@ from oms.clock import later
 from oms.errors import Conflict, Fault, InProgress, invalid
 from oms.ids import new_order_id
 from oms.inventory.reservations import Reservation, take_over
-from oms.orders.holds import place_hold
+from oms.orders.holds import hold_for_remorse, place_hold
 from oms.orders.order import Claim, Order, StockChange
 from oms.orders.placing import PlaceOrder, content_digest
 from oms.orders.pricing import Priced, price
@@ -85,11 +85,16 @@ def accept(
     faults = known_faults(request.payments, gateways, account) + cover_faults(request.payments, total)
     if faults:
         raise invalid(*faults)
+    if settings.return_rules:
+        from oms.returns.rules import copy_rules  # noqa: PLC0415 few shops have any, and every cold start would pay for it
+
+        copy_rules(priced.lines, request.channel, settings)
     order = _new_order(request, priced, now, later_on, account)
     first = settings.channel(request.channel).tender_order
     add_tenders(order, request.payments, total, first=first, priorities=priorities, account=account)
     if account:
         claim_credit(order, account)
+    hold_for_remorse(order, settings)
     order.claims.append(Claim(number_key(request.channel, request.order_number), {"order_id": order.id, "digest": order.placed.digest}))
     if later_on:
         order.record("order.received", grand_total=priced.totals.grand_total, currency=request.currency)
@@ -207,6 +212,7 @@ def retry_declined(
     add_tenders(order, [tender], total)
     if account:
         claim_credit(order, account)
+    hold_for_remorse(order, settings)
     if order.placed.chunks:
         order.record("order.received", grand_total=total, currency=order.placed.currency)  # its machine runs again
     else:

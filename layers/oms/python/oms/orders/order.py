@@ -89,6 +89,7 @@ class Order:
     held_before: dict[str, dict[str, int]] = field(default_factory=dict)
     waiting_before: dict[str, Waiting] = field(default_factory=dict)
     booked_before: dict[tuple[str, str], int] = field(default_factory=dict)
+    alarm_before: str | None = None
 
     now: str = field(default_factory=stamp)
     facts: list[Fact] = field(default_factory=list)
@@ -96,6 +97,7 @@ class Order:
     claims: list[Claim] = field(default_factory=list)
     limits: dict[str, int] = field(default_factory=dict)
     credit_limit: int | None = None
+    approving: str = ""
     news: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     draw: Callable[[], float] = random.random
     _index: tuple[list[PlacedLine], dict[str, PlacedLine]] = field(default=([], {}), init=False, repr=False, compare=False)
@@ -233,6 +235,13 @@ class Order:
             blocks in hold.blocks and not hold.released_at and not (hold.expires_at and hold.expires_at <= self.now)
             for hold in self.summary.holds
         )
+
+    @property
+    def alarm(self) -> str | None:
+        """When the clock has to look at the order next: its first hold lets go by itself. None once the order is at its end."""
+        if self.summary.status in ("declined", "completed", "cancelled"):
+            return None
+        return min((hold.expires_at for hold in self.summary.holds if hold.expires_at and not hold.released_at), default=None)
 
     @property
     def half_taken(self) -> bool:

@@ -29,7 +29,8 @@ class PlacedTax(Stored):
 
 
 class PlacedLine(Stored):
-    """A line as placed. `frozen` is its value; `delivery` its part of the group's delivery charge."""
+    """A line as placed. `frozen` is its value; `delivery` its part of the group's delivery charge; `return_rule` the version of a return
+    rule that it was sold under, as far as it says anything (see oms.returns.rules)."""
 
     id: str
     sku: str
@@ -45,6 +46,7 @@ class PlacedLine(Stored):
     po_line: str | None = None
     product: dict[str, Any] | None = None
     metadata: dict[str, Any] = {}
+    return_rule: dict[str, Any] | None = None
     frozen: Frozen
     delivery: Frozen | None = None
 
@@ -207,15 +209,18 @@ class LineChunk(Record):
 
 
 class Hold(Stored):
-    """A reason to wait; `blocks` says what waits."""
+    """A reason to wait; `blocks` says what waits. `release_by`: the scope, or the role, that may release it (None: whoever serves
+    orders). `released_by`: who did, or "clock" when its time was over."""
 
     id: str
     kind: str
     reason: str
     blocks: list[str]
     placed_at: str
+    release_by: str | None = None
     expires_at: str | None = None
     released_at: str | None = None
+    released_by: str | None = None
 
 
 class Note(Stored):
@@ -377,6 +382,14 @@ class Receipt(Stored):
     settled: bool = False
 
 
+class Override(Stored):
+    """An agent lets a return pass that rules are against: why, and what they have against it."""
+
+    reason: str
+    by: str = ""
+    against: list[str] = []
+
+
 class Return(Record):
     """Goods coming back: the long form (RMA)."""
 
@@ -388,6 +401,8 @@ class Return(Record):
     reduce_shipping: bool = False
     requested_at: str = ""
     reason: str | None = None
+    override: Override | None = None
+    notes: list[Note] = []
 
 
 class ProcessException(Record):
@@ -406,6 +421,7 @@ class ProcessException(Record):
     closed_at: str | None = None
     action: str | None = None
     note: str | None = None
+    notes: list[Note] = []
     details: list[dict[str, Any]] = []
 
 

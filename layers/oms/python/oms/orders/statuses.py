@@ -166,7 +166,8 @@ def attention(order: Order) -> list[str]:
             for fo in order.fulfillment_orders.values()
         )
         or any(overdue(order, invoice) for invoice in order.invoices.values()),
-        "approval": any(ret.status == "requested" for ret in order.returns.values()),
+        "approval": any(ret.status == "requested" for ret in order.returns.values())
+        or any(change.status == "pending_approval" for change in order.changes.values()),
     }
     return [name for name, raised in flags.items() if raised]
 

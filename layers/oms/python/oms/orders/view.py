@@ -195,6 +195,7 @@ def return_view(order: Order, ret: Return) -> dict[str, Any]:
         "mode": "rma",
         "reduce_shipping": ret.reduce_shipping,
         "reason": ret.reason,
+        **({"override": ret.override.model_dump()} if ret.override else {}),
         "requested_at": ret.requested_at,
         "lines": [
             {
@@ -208,6 +209,7 @@ def return_view(order: Order, ret: Return) -> dict[str, Any]:
             for line in ret.lines
         ],
         "receipts": [receipt.model_dump(exclude_none=True) for receipt in ret.receipts],
+        "notes": [note.model_dump() for note in ret.notes],
         "credit_memos": [memo.id for memo in order.credit_memos.values() if memo.return_id == ret.id],
     }
 
@@ -278,6 +280,7 @@ def _line(order: Order, line: PlacedLine) -> dict[str, Any]:
         "bundle_policy": line.bundle_policy,
         "po_line": line.po_line,
         "product": line.product,
+        **({"return_rule": line.return_rule} if line.return_rule else {}),
         "metadata": line.metadata,
     }
 

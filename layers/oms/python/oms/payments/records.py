@@ -118,6 +118,16 @@ class ChangeFee(PlacedFee):
     delivery_group: str | None = None
 
 
+class Approval(Stored):
+    """What an agent asked for beyond their limit: which route with which body, what it came to, who they are and in which roles."""
+
+    route: str
+    body: dict[str, Any]
+    figures: dict[str, Any]
+    by: str
+    roles: list[str] = []
+
+
 class Change(Record):
     """Something done to an order after it was placed: a cancellation, an adjustment, a new tender, an authorization to renew.
 
@@ -146,6 +156,7 @@ class Change(Record):
     added: list[PlacedLine] = []
     groups: list[PlacedGroup] = []
     prices: dict[str, int] = {}
+    approval: Approval | None = None
     reduce_shipping: bool | None = None
     due_at: str | None = None
     requested_at: str

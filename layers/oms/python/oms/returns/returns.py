@@ -6,14 +6,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from oms.errors import Conflict, Fault, NotFound, invalid
+from oms.errors import Conflict, Fault, Forbidden, NotFound, invalid
 from oms.ids import memo_of
 from oms.money.units import lowest, minus, union
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import available_to_return
-from oms.orders.records import PlacedLine, Receipt, Return, ReturnLine
+from oms.orders.records import Override, PlacedLine, Receipt, Return, ReturnLine
 from oms.payments.invoices import credit_memo_for
 from oms.payments.records import CreditMemo
+from oms.service.reasons import check_reason
 from oms.service.stages import returning_units
 from oms.settings import Settings
 from oms.wire import Key, Quantity, Text, Wire
@@ -28,12 +29,19 @@ class ReturnLineRequest(Wire):
     resolution: Literal["refund"] = "refund"
 
 
+class OverrideRequest(Wire):
+    """Why a return is taken though the rules are against it."""
+
+    reason: Text = Field(min_length=1)
+
+
 class ReturnRequest(Wire):
-    """`POST /v1/orders/{id}/returns`."""
+    """`POST /v1/orders/{id}/returns`. `override`: an agent takes it though the rules are against it."""
 
     lines: list[ReturnLineRequest] = Field(min_length=1, max_length=200)
     mode: Literal["rma"] = "rma"
     reduce_shipping: bool = False
+    override: OverrideRequest | None = None
 
 
 class ReceivedLine(Wire):
@@ -59,8 +67,15 @@ class ReasonRequest(Wire):
     reason: Text | None = None
 
 
-def request_return(order: Order, request: ReturnRequest, settings: Settings) -> Return:
-    """Announce a return of delivered units (shipped ones, where nobody confirms delivery). Conflict if more than can come back."""
+def request_return(order: Order, request: ReturnRequest, settings: Settings, *, by: str = "", self_service: bool = False) -> Return:
+    """Announce a return of delivered units (shipped ones, where nobody confirms delivery). It is approved at once where the rule of every
+    line says so. `by`: who asks; `self_service`: a customer.
+
+    Conflict if more than can come back, or the rules are against it and no agent overrides them; Invalid for a reason not in the
+    catalogue; Forbidden for a customer who overrides.
+    """
+    if self_service and request.override:
+        raise Forbidden("only the shop may take a return that the rules are against; leave /override out")
     wanted: dict[str, ReturnLineRequest] = {}
     faults: list[Fault] = []
     for index, row in enumerate(request.lines):
@@ -69,23 +84,41 @@ def request_return(order: Order, request: ReturnRequest, settings: Settings) -> 
         elif row.line_id not in order.summary.lines:
             faults.append(Fault(f"the order has no line '{row.line_id}'", f"/lines/{index}/line_id"))
         wanted[row.line_id] = row
+        faults += check_reason(settings, "return", row.reason, f"/lines/{index}/reason", self_service=self_service)
     if faults:
         raise invalid(*faults)
     lines = []
+    against: list[Fault] = []
+    automatic = True
     for index, row in enumerate(request.lines):
         line, state = order.line(row.line_id)
         free = available_to_return(state, confirmed(order, line, settings))
         if row.quantity > free:
             faults.append(Fault(f"{row.quantity} asked, {free} can be returned", f"/lines/{index}/quantity"))
             continue
-        units = lowest(minus(_arrived(order, line, settings), returning_units(order, line.id)), row.quantity)
+        returnable = minus(_arrived(order, line, settings), returning_units(order, line.id))
+        units, found, at_once = _by_rule(order, line, returnable, row, f"/lines/{index}")
+        against, automatic = against + found, automatic and at_once
         lines.append(ReturnLine(line_id=line.id, units=units, reason=row.reason, resolution=row.resolution, quantity=row.quantity))
-        state.return_initiated += row.quantity
     if faults:
         raise Conflict("more than can be returned", kind="not-returnable", errors=faults)
+    if against and not request.override:
+        hint = "" if self_service else "; an agent may take it all the same with override"
+        raise Conflict(f"the return rules do not allow this{hint}", kind="not-returnable", errors=against)
     ret = Return(id=order.next_id("ret"), lines=lines, reduce_shipping=request.reduce_shipping, requested_at=order.now)
+    if against and request.override:
+        ret.override = Override(reason=request.override.reason, by=by, against=[fault.detail for fault in against])
     order.returns[ret.id] = ret
-    order.record("return.requested", return_id=ret.id, lines={line.line_id: line.quantity for line in lines})
+    for coming in lines:
+        order.summary.lines[coming.line_id].return_initiated += coming.quantity
+    order.record(
+        "return.requested",
+        return_id=ret.id,
+        lines={line.line_id: line.quantity for line in lines},
+        overridden=ret.override.against if ret.override else None,
+    )
+    if automatic and not ret.override:
+        approve(order, ret)
     return ret
 
 
@@ -243,6 +276,19 @@ def _free_rest(order: Order, ret: Return) -> None:
     for line in ret.lines:
         order.summary.lines[line.line_id].return_initiated -= line.open
         line.closed += line.open
+
+
+def _by_rule(
+    order: Order, line: PlacedLine, returnable: list[list[int]], row: ReturnLineRequest, pointer: str
+) -> tuple[list[list[int]], list[Fault], bool]:
+    """The units that come back, what the line's rule has against it, and whether the rule approves it by itself."""
+    if not line.return_rule and not (line.product or {}).get("final_sale"):
+        return lowest(returnable, row.quantity), [], False
+    from oms.returns import rules  # noqa: PLC0415 few shops have any, and every cold start would pay for it
+
+    units = rules.choose(order, line, returnable, row.quantity)
+    found = rules.against(order, line, units, row.resolution, pointer)
+    return units, found, rules.rule_of(line).approval == "automatic"
 
 
 def _arrived(order: Order, line: PlacedLine, settings: Settings) -> list[list[int]]:

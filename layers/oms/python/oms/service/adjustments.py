@@ -23,7 +23,9 @@ from oms.payments.records import Change, ChangeLine
 from oms.service.asking import Asked
 from oms.service.changes import Stage, begin_change, go_on, measured
 from oms.service.follow import follow_change
+from oms.service.reasons import check_reason
 from oms.service.stages import stages
+from oms.settings import Settings
 from oms.wire import Key, SignedAmount, Text, Wire
 
 
@@ -66,9 +68,13 @@ class AdjustRequest(Asked):
     reason: Text | None = None
 
 
-def adjust(order: Order, request: AdjustRequest, actor: str) -> list[Change]:
+def adjust(order: Order, request: AdjustRequest, settings: Settings, actor: str) -> list[Change]:
     """Put the adjustments on the units they concern: one change for each stage that has any. Conflict where a line has no unit that may be
     adjusted, Invalid for what the order has not, or more off than there is."""
+    given = [(row.reason or request.reason, f"/lines/{index}/reason") for index, row in enumerate(request.lines)]
+    faults = [fault for reason, at in given for fault in check_reason(settings, "adjust", reason, at)]
+    if faults:
+        raise invalid(*faults)
     made: dict[Stage, Change] = {}
     for index, row in enumerate(request.lines):
         at = f"/lines/{index}"

@@ -25,6 +25,7 @@ from oms.service.changes import begin_change, go_on, measured
 from oms.service.charges import settle_charge
 from oms.service.fee_requests import FeeRequest, fees_of
 from oms.service.follow import follow_change
+from oms.service.reasons import check_reason
 from oms.service.stages import free_units
 from oms.settings import Settings
 from oms.wire import Key, Quantity, Text, Wire
@@ -74,6 +75,7 @@ class CancelResponse(Wire):
 def cancel(order: Order, request: CancelRequest, settings: Settings, actor: str) -> Change:
     """Cancel what is asked. Conflict when more is asked than can be cancelled, Invalid for lines that the order has not."""
     wanted = _wanted(order, request)
+    must_have_reason(request, settings)
     change = begin_change(order, "cancellation", actor, reason=request.reason)
     change.reduce_shipping = request.reduce_shipping
     change.fees = fees_of(order, request.fees)  # due once it is decided
@@ -108,6 +110,17 @@ def set_deadline(order: Order, change: Change, settings: Settings) -> None:
     """Until when locations may answer."""
     hours = settings.channel(order.placed.channel).recall_hours
     change.due_at = stamp(parse(order.now) + timedelta(hours=hours))
+
+
+def must_have_reason(request: CancelRequest, settings: Settings) -> None:
+    """Invalid where the catalogue has reasons to cancel, and the request gives another or none."""
+    if request.lines and not request.reason:
+        given = [(row.reason, f"/lines/{index}/reason") for index, row in enumerate(request.lines)]
+    else:
+        given = [(request.reason, "/reason")]
+    faults = [fault for reason, at in given for fault in check_reason(settings, "cancel", reason, at)]
+    if faults:
+        raise invalid(*faults)
 
 
 def answer(order: Order, fo: FulfillmentOrder, response: CancelResponse) -> None:

@@ -43,7 +43,7 @@ def go_on(order: Order, change: Change) -> None:
     if change.moves:
         change.run += change.started
         change.started = True
-        if change.v:  # one that is new in this commit has told of itself already
+        if not any(fact.type == "change.requested" and fact.data["change_id"] == change.id for fact in order.facts):
             order.record("change.settling", change_id=change.id, kind=change.kind, worth=change.worth or None)
     elif not change.asks:
         close_change(order, change, outcome_of(change))
@@ -57,8 +57,20 @@ def moves_money(order: Order, change: Change) -> bool:
 
 
 def begin_change(order: Order, kind: str, actor: str, *, reason: str | None = None, stage: Stage | None = None) -> Change:
-    """A change whose effects, and whether they move money, are still to be seen to (`go_on`)."""
-    change = Change(id=order.next_id("chg"), kind=kind, actor=actor, reason=reason, stage=stage, requested_at=order.now, moves=False)
+    """A change whose effects, and whether they move money, are still to be seen to (`go_on`). One that was approved has its id already."""
+    asked = order.changes.get(order.approving)
+    change = Change(
+        id=asked.id if asked else order.next_id("chg"),
+        kind=kind,
+        actor=actor,
+        reason=reason,
+        stage=stage,
+        requested_at=order.now,
+        moves=False,
+        v=asked.v if asked else 0,
+        approval=asked.approval if asked else None,
+    )
+    order.approving = ""
     order.changes[change.id] = change
     order.record("change.requested", change_id=change.id, kind=kind, reason=reason, stage=stage)
     return change
@@ -109,7 +121,7 @@ def find(order: Order, change_id: str) -> Change:
 
 def change_view(change: Change) -> dict[str, Any]:
     """As the API shows it."""
-    hidden = {"v", "run", "moves", "started", "decided", "layers", "added", "groups", "lines", "fees", "prices"}
+    hidden = {"v", "run", "moves", "started", "decided", "layers", "added", "groups", "lines", "fees", "prices", "approval"}
     lines = [
         {
             "line_id": line.line_id,
@@ -128,4 +140,5 @@ def change_view(change: Change) -> dict[str, Any]:
         "lines": [{key: row[key] for key in row if row[key] is not None} for row in lines],
         "fees": [{key: row[key] for key in row if row[key] is not None} for row in fees],
         "added_lines": [line.id for line in change.added],
+        **({"requested": change.approval.model_dump(exclude={"route"})} if change.approval else {}),
     }

@@ -6,6 +6,7 @@ ord_...       doc#order, doc#invoice#..  documents, written once
 ord_...       state#summary, state#...   everything that changes
 ord_...       doc#lines#000, state#lines#000   lines of a large order, a hundred to an item (see chunks)
 ord_...       timeline#00000001          one entry per commit: its facts, and the relay's work order
+ord_...       alarm                      listed while the clock has to look at the order at a certain time: a hold expires
 number#c#n    claim                      the unique order number; tracking#n, key#... likewise
 """
 
@@ -65,6 +66,7 @@ COLLECTIONS: dict[str, tuple[str, type[Record]]] = {
 }
 SHARDS = 16
 ENDED_SHARDS = 4
+ALARM_SHARDS = 4
 _ENDS = ("order.completed", "order.cancelled", "order.declined")
 _ATTEMPTS = 6
 
@@ -140,7 +142,7 @@ def commit(order: Order, cause: Cause, also: Sequence[Write] = ()) -> None:
     writes += [row_effect(change, at) for change in stock]
     claims_at = len(writes)
     writes += [_claim(table, claim.key, claim.data, claim.seen, claim.release) for claim in order.claims]
-    writes += _beside(order, stock, arrived, at, cause) + exposure
+    writes += _beside(order, stock, arrived, at, cause) + exposure + _alarm(table, order)
     if entry:
         writes.append(_entry(table, order.id, entry))
     writes += also
@@ -290,6 +292,7 @@ def _remember(order: Order) -> None:
 
 def _remember_effects(order: Order) -> None:
     order.held_before, order.waiting_before, order.booked_before = order.held(as_stored=True), order.waiting(), order.booked()
+    order.alarm_before = order.alarm
 
 
 def _kept(order: Order, record: Record) -> dict[str, Any]:
@@ -357,6 +360,11 @@ def ended_list(at: str, shard: int) -> str:
     return f"ended#{at[:13]}#{shard}"
 
 
+def alarm_list(shard: int) -> str:
+    """Name of the list of orders that the clock has to look at, by when."""
+    return f"alarms#{shard}"
+
+
 def shard_of(order_id: str) -> int:
     """The shard an order's status is listed in."""
     return crc32(order_id.encode()) % SHARDS
@@ -405,6 +413,15 @@ def _beside(order: Order, stock: list[StockChange], arrived: list[str], at: str,
     if any(fact.type == "shipment.delivered" for fact in order.facts) and sells_cards(order):
         writes.append(record_note(f"credit_{order.id}", at, name, cause.actor, [("gift_card.delivered", {"order_id": order.id})]))
     return writes
+
+
+def _alarm(table: str, order: Order) -> list[Write]:
+    """Where the order stands in the list of alarms. It is put without a place there when there is nothing left to wait for; the summary,
+    which says when that is, is written in the same transaction."""
+    if order.alarm == order.alarm_before:
+        return []
+    place = {"list": alarm_list(shard_of(order.id) % ALARM_SHARDS), "at": f"{order.alarm}#{order.id}"} if order.alarm else {}
+    return [Write(table, encode({"pk": order.id, "sk": "alarm", **place}))]
 
 
 def _claim(table: str, key: str, data: dict[str, Any], seen: int, release: bool) -> Write:

@@ -1,0 +1,92 @@
+"""Limits of agents: what is above them waits for somebody who may decide it, and is then done as it was seen, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.world import JSON, Answer, World, order_body
+
+JUNIOR = {"clients": ["junior"], "limits": {"EUR": {"adjust": 500, "cancel": 2000}}}
+SENIOR = {"clients": ["senior"], "limits": {"EUR": {"adjust": 5000, "cancel": 50000}}, "approves": ["junior"]}
+
+
+@pytest.fixture
+def order(world: World) -> JSON:
+    """An order of 35.00, and two roles."""
+    world.done("PUT", "/v1/roles/junior", JUNIOR)
+    world.done("PUT", "/v1/roles/senior", SENIOR)
+    placed: JSON = world.place(order_body())
+    return placed
+
+
+def off(world: World, order: JSON, amount: int, who: str, **more: object) -> Answer:
+    line = {"line_id": "1", "type": "amount_with_tax", "amount": -amount, "reason": "late"}
+    return world.call("POST", f"/v1/orders/{order['id']}/adjustments", {"lines": [line], **more}, who=who)
+
+
+def decide(world: World, change: JSON, action: str, who: str) -> Answer:
+    return world.call("POST", f"/v1/approvals/{change['id']}/{action}", {}, who=who)
+
+
+def test_within_the_limit_nobody_is_asked_and_without_a_role_there_is_none(world: World, order: JSON) -> None:
+    assert off(world, order, 500, "junior").body["order"]["totals"]["grand_total"] == 3000
+    assert off(world, order, 900, "shop").body["order"]["totals"]["grand_total"] == 2100
+
+
+def test_above_it_the_change_waits_and_nothing_has_happened(world: World, order: JSON) -> None:
+    answer = off(world, order, 501, "junior")
+    assert (answer.status, answer.body["change"]["status"]) == (202, "pending_approval")
+    after = answer.body["order"]
+    assert (after["totals"], after["attention"]) == (order["totals"], ["approval"])
+    assert answer.body["change"]["requested"]["figures"]["grand_total"] == -501
+
+
+def test_somebody_with_a_higher_limit_approves_it_and_it_keeps_its_id(world: World, order: JSON) -> None:
+    change = off(world, order, 501, "junior").body["change"]
+    done = decide(world, change, "approve", "senior").body
+    assert (done["change"]["id"], done["order"]["totals"]["grand_total"]) == (change["id"], 2999)
+    assert world.step("settle", "Settle", order["id"], change_id=change["id"])["next"] == "settled"
+    assert world.order(order["id"])["changes"][0]["status"] == "done"
+    assert decide(world, change, "approve", "senior").status == 409
+    assert [type_ for type_, _ in world.facts(order["id"]) if type_.startswith("approval.")] == ["approval.requested", "approval.given"]
+
+
+def test_nobody_approves_their_own_request_or_beyond_their_own_limit(world: World, order: JSON) -> None:
+    change = off(world, order, 501, "junior").body["change"]
+    assert decide(world, change, "approve", "junior").status == 403
+    world.done("PUT", "/v1/roles/senior", {**SENIOR, "limits": {"EUR": {"adjust": 400}}})
+    assert decide(world, change, "approve", "senior").status == 403
+    assert world.order(order["id"])["totals"] == order["totals"]
+
+
+def test_what_is_rejected_is_refused_and_never_done(world: World, order: JSON) -> None:
+    change = off(world, order, 501, "junior").body["change"]
+    answer = decide(world, change, "reject", "senior")
+    assert (answer.body["change"]["status"], answer.body["order"]["totals"]) == ("refused", order["totals"])
+    assert answer.body["order"]["attention"] == []
+
+
+def test_what_would_come_to_something_else_by_now_is_412(world: World, order: JSON) -> None:
+    path = f"/v1/orders/{order['id']}/cancellations"
+    body = {"lines": [{"line_id": "1", "quantity": 2}], "reduce_shipping": True}
+    change = world.call("POST", path, body, who="junior").body["change"]
+    assert change["status"] == "pending_approval"
+    off(world, order, 100, "senior")
+    assert decide(world, change, "approve", "senior").status == 412
+    assert world.order(order["id"])["lines"][0]["quantities"]["cancelled"] == 0
+
+
+def test_unknown_approvals_and_actions_are_404(world: World, order: JSON) -> None:
+    change = off(world, order, 501, "junior").body["change"]
+    assert decide(world, {"id": change["id"][:-1] + "9"}, "approve", "senior").status == 404
+    assert decide(world, {"id": "nonsense"}, "approve", "senior").status == 404
+    assert decide(world, change, "forget", "senior").status == 404
+
+
+def test_reasons_come_from_the_catalogue_where_one_is_in_force(world: World, order: JSON) -> None:
+    world.done("PUT", "/v1/reasons/late", {"name": "Arrived late", "actions": ["adjust", "cancel"]})
+    assert off(world, order, 100, "shop").status == 200
+    path = f"/v1/orders/{order['id']}/cancellations"
+    answer = world.call("POST", path, {"lines": [{"line_id": "1", "quantity": 1, "reason": "just so"}]})
+    assert (answer.status, answer.pointers) == (422, {"/lines/0/reason"})
+    assert world.call("POST", path, {"all": True, "reason": "late"}).status == 200
