@@ -9,6 +9,7 @@ from oms.ids import invoice_of, invoice_of_change, memo_of, memo_of_change
 from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments import ledger
+from oms.payments.funds import unapplied
 from oms.payments.records import Payment, PaymentEvent
 
 
@@ -23,6 +24,8 @@ def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
         raise Conflict("there is no instruction to a gateway that has failed or is open for it")
     for payment, event in rows if done else ():
         left = ledger.fold(payment).refundable
+        if not (event.document or "").startswith("cm_"):
+            left = min(left, unapplied(order, payment))  # an invoice may have used it since
         if event.kind == "refund" and event.state == "failed" and event.amount > left:
             currency = order.placed.currency
             raise Conflict(
