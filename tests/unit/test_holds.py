@@ -14,6 +14,7 @@ from oms.orders import capture, holds
 from oms.orders.order import Order
 from oms.orders.placing import HoldRequest
 from oms.orders.records import Hold, Wait
+from oms.payments.tender_request import Tender
 from oms.settings import ChannelSettings
 from tests.support.orders import a_card, an_order
 from tests.unit.memory import GATEWAYS, NOW, World
@@ -117,7 +118,7 @@ def test_a_declined_order_that_is_submitted_again_waits_from_then_on() -> None:
     order = world.place(an_order(token="tok_decline"))
     assert order.summary.status == "declined"
     order.now = later(NOW, minutes=20)
-    tender = capture.Tender.model_validate(a_card(2000))
+    tender = Tender.model_validate(a_card(2000))
     capture.retry_declined(order, tender, world.rows, world.settings, GATEWAYS, "me")
     assert [hold.expires_at for hold in order.summary.holds] == [later(NOW, minutes=50)]
 
