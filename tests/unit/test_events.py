@@ -44,10 +44,12 @@ from oms.payments.receipts import ReceivedPayment, receive_payment
 from oms.payments.stripe_news import read_stripe
 from oms.payments.tender_request import Tender
 from oms.returns import returns
+from oms.returns.rules import ReturnRule
 from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, RuleGroup
 from oms.routing.simulation_request import SimulationRequest
 from oms.service import changes, exceptions, notes
+from oms.service.limits import RoleSettings
 from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 from oms.storage import codec
 from oms.storage.environment import environment
@@ -81,11 +83,17 @@ BODIES: dict[str, type[Wire]] = {
     "exceptions/abandon": exceptions.CloseRequest,
     "exceptions/resolve_mark_delivered": exceptions.ResolveRequest,
     "service/hold": HoldRequest,
+    "service/hold_that_the_fraud_team_releases": HoldRequest,
     "service/note": notes.NoteRequest,
     "settings/location": LocationSettings,
     "settings/channel": ChannelSettings,
     "settings/method": MethodSettings,
     "settings/reason": ReasonSettings,
+    "settings/reason_customers_may_give": ReasonSettings,
+    "settings/return_rule": ReturnRule,
+    "settings/return_rule_of_final_sales": ReturnRule,
+    "settings/role": RoleSettings,
+    "settings/channel_with_remorse_delay": ChannelSettings,
     "settings/store_with_capacity": LocationSettings,
     "settings/channel_that_cancels": ChannelSettings,
     "settings/channel_that_spends_vouchers_first": ChannelSettings,
