@@ -1,4 +1,4 @@
-"""What agents do: holds, notes, returns, process exceptions."""
+"""What agents do: holds, notes, returns, process exceptions. Customers may do some of it for their own orders."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 from oms.api.commands import command
 from oms.api.http import asked, client_of, create_api, json_body, may, parsed, reply
 from oms.api.observe import observed
+from oms.api.service import caller_of, request_return, return_answer
 from oms.errors import Forbidden, NotFound
 from oms.flows.outages import decide as decide_outage
 from oms.flows.shortages import decide
@@ -19,11 +20,11 @@ from oms.orders import holds
 from oms.orders.order import Order
 from oms.orders.placing import HoldRequest
 from oms.orders.records import Personal
-from oms.orders.view import exception_view, order_view, return_view
+from oms.orders.view import exception_view, order_view
 from oms.payments import breaker
-from oms.payments.gift_cards import sells_cards
 from oms.returns import returns
 from oms.service import exceptions, notes, shortages
+from oms.service.self_service import Caller
 from oms.storage.orders import Cause, load, update
 from oms.storage.settings import settings
 
@@ -78,19 +79,8 @@ def post_note(order_id: str) -> Response[str]:
 
 @app.post("/v1/orders/<order_id>/returns")
 def post_return(order_id: str) -> Response[str]:
-    """Announce a return (RMA)."""
-    request = parsed(json_body(app), returns.ReturnRequest)
-
-    def announce(order: Order) -> str:
-        order.must_be_live()
-        ret = returns.request_return(order, request, settings())
-        if sells_cards(order):
-            from oms.flows.gift_cards import refuse_spent  # noqa: PLC0415 few orders sell any, and every cold start would pay for it
-
-            refuse_spent(order, ret)
-        return ret.id
-
-    return command(app, order_id, announce, _return, status=201)
+    """Announce a return (RMA): any as an agent, one's own as a customer."""
+    return request_return(app, order_id, caller_of(app))
 
 
 @app.post("/v1/returns/<return_id>/<action>")
@@ -175,10 +165,7 @@ def _order(order: Order, _: Any) -> dict[str, Any]:
 
 
 def _return(order: Order, return_id: str) -> dict[str, Any]:
-    """The return, and with it what every service call answers: the change and the order."""
-    ret = returns.find(order, return_id)
-    change = {"id": ret.id, "kind": "return", "status": returns.change_status(ret)}
-    return {**return_view(order, ret), "change": change, "order": _order(order, None)}
+    return return_answer(Caller("agent", client_of(app)), order, return_id)
 
 
 @observed

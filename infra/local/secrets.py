@@ -13,7 +13,7 @@ from infra.local.aws import Aws
 from infra.local.settings import Local
 
 PREFIX = "oms/webhooks/"
-NAMES = ("carriers/standard", "carriers/sandbox", "payments/sandbox", "payments/stripe", "links/payment")
+NAMES = ("carriers/standard", "carriers/sandbox", "payments/sandbox", "payments/stripe", "links/payment", "links/tracking")
 
 
 def read(local: Local) -> dict[str, str]:

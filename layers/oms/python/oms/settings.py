@@ -60,7 +60,8 @@ class ChannelSettings(Wire):
 
     `tender_order`: methods in the order in which they pay; others follow as listed. `on_unfillable`: what happens to units that no
     location can serve, or that were refused `most_attempts` times, or that have waited for `backorder_days`. `reauthorize`: whether a card
-    is authorized once more when its authorization has run out, or the customer is asked.
+    is authorized once more when its authorization has run out, or the customer is asked. `tracking_link_days`: how long a tracking link is
+    good, from placing on.
     """
 
     location_group: Key = "all"
@@ -69,6 +70,7 @@ class ChannelSettings(Wire):
     reauthorize: Literal["automatic", "ask"] = "automatic"
     most_attempts: Annotated[int, Strict(), Field(ge=1, le=50)] = 10
     backorder_days: Annotated[int, Strict(), Field(ge=1, le=90)] = 90
+    tracking_link_days: Annotated[int, Strict(), Field(ge=1, le=730)] = 90
     invoice_prefix: Prefix = "INV-"
     credit_memo_prefix: Prefix = "CM-"
     legal_entity: LegalEntity | None = None
