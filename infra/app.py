@@ -13,6 +13,9 @@ from infra import ROOT
 from infra.parts.layers import LayerFolders, build
 from infra.stack import OmsStack
 
+AT_HOME = "http://localhost:3000/"
+"""Where customers who have signed in are taken back to unless the context `customer_callback_urls` names the shop's own pages."""
+
 
 def compose(app: cdk.App, layers: LayerFolders, *, local: bool) -> OmsStack:
     """The stack as it is deployed to the local engine or to AWS."""
@@ -22,6 +25,7 @@ def compose(app: cdk.App, layers: LayerFolders, *, local: bool) -> OmsStack:
         layers=layers,
         # On AWS data outlives the stack, unless the stack's very first deployment fails.
         removal=cdk.RemovalPolicy.DESTROY if local else cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        callback_urls=str(app.node.try_get_context("customer_callback_urls") or AT_HOME).split(","),
         tls_only=not local,
         any_stream=local,
         # The engine enforces IAM and refuses the bootstrap roles; the caller's own credentials upload the assets there.

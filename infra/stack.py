@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
@@ -22,7 +23,8 @@ from infra.parts.tables import Tables
 class OmsStack(Stack):
     """Everything the product needs in one AWS account and region.
 
-    `layers`: the folders to ship as Lambda layers; `removal`: what happens to data when the stack is deleted;
+    `layers`: the folders to ship as Lambda layers; `removal`: what happens to data when the stack is deleted; `callback_urls`: where the
+    shop takes customers back who have signed in;
     `tls_only`: refuse files that come in plain text; `any_stream`: grant reading streams without naming the one.
     """
 
@@ -33,6 +35,7 @@ class OmsStack(Stack):
         *,
         layers: LayerFolders,
         removal: RemovalPolicy,
+        callback_urls: Sequence[str],
         tls_only: bool = True,
         any_stream: bool = False,
         **kwargs: Any,
@@ -56,7 +59,7 @@ class OmsStack(Stack):
         events.keep_books_with(functions["bookkeeper"])
         events.sweep_with(functions["stockkeeper"])
         events.reconcile_with(functions["reconcile"])
-        identity = Identity(self, "Identity", removal=removal)
+        identity = Identity(self, "Identity", callback_urls=callback_urls, removal=removal)
         api = Api(self, "Api", functions=functions, identity=identity)
         self._outputs(tables, events, functions, identity, api)
         CfnOutput(self, "LoadsBucket", value=loads.bucket_name)
@@ -67,6 +70,7 @@ class OmsStack(Stack):
             "ApiUrl": api.url,
             "UserPoolId": identity.pool.user_pool_id,
             "ClientId": identity.client.user_pool_client_id,
+            "CustomersClientId": identity.customers.user_pool_client_id,
             "TokenUrl": identity.token_url,
             "OrdersTable": tables.orders.table_name,
             "InventoryTable": tables.inventory.table_name,

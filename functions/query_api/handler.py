@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 import oms.api
 from oms.api.http import after_cursor, after_number, create_api, cursor_of, json_body, page_size, parsed, reply
 from oms.api.observe import observed
+from oms.api.tracking_links import tracking_page_url
+from oms.clock import stamp
 from oms.errors import Fault, NotFound, invalid
 from oms.events import events_of
 from oms.flows.executions import executions_of
@@ -58,7 +61,7 @@ def get_orders() -> Response[str]:
 def get_order(order_id: str) -> Response[str]:
     """The whole order, with the state of its executions."""
     order = load(order_id, personal=True)
-    return reply(200, order_view(order, order.personal or Personal(), executions_of(order)), version=order.summary.version)
+    return reply(200, _view(order, executions_of(order)), version=order.summary.version)
 
 
 @app.get("/v1/orders/<order_id>/lines")
@@ -101,6 +104,21 @@ def get_order_invoices(order_id: str) -> Response[str]:
 def get_order_credit_memos(order_id: str) -> Response[str]:
     """The order's credit memos, page by page, oldest first."""
     return _records(order_id, "credit-memos")
+
+
+@app.get("/v1/customers/<customer_id>")
+def get_customer(customer_id: str) -> Response[str]:
+    """A customer at a glance: orders newest first, page by page, with their returns, notes, open exceptions and contacts; and credit."""
+    from oms.service.customers import customer_view  # noqa: PLC0415 asked for by agents now and then; all other calls would pay for it
+    from oms.storage.credit import accounts_of  # noqa: PLC0415
+
+    limit, after = page_size(app), after_cursor(app)
+    rows = listed(f"customer#{customer_id}", after=after, limit=limit)
+    accounts = accounts_of(customer_id)
+    if not (rows or accounts or after):
+        raise NotFound(f"no order and no credit account is of a customer '{customer_id}'")
+    content = customer_view(customer_id, [load(row["pk"], personal=True) for row in rows], accounts, stamp())
+    return reply(200, {**content, "next_cursor": cursor_of(rows[-1]) if len(rows) == limit else None})
 
 
 @app.get("/v1/orders/<order_id>/timeline")
@@ -202,8 +220,8 @@ def _order_of(record_id: str, what: str) -> Order:
     return load(order_id)
 
 
-def _view(order: Order) -> dict[str, Any]:
-    return order_view(order, order.personal or Personal())
+def _view(order: Order, executions: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    return order_view(order, order.personal or Personal(), executions, tracking_page_url(app, order))
 
 
 @observed

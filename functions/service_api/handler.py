@@ -1,8 +1,9 @@
-"""What agents do: holds, notes, cancellations, adjustments, edits, approvals, returns, process exceptions."""
+"""What agents do: holds, notes, cancellations, adjustments, edits, approvals, returns, process exceptions. Customers may do some of it for
+their own orders."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aws_lambda_powertools.event_handler.api_gateway import Response
@@ -11,7 +12,9 @@ from oms.api.agents import has
 from oms.api.changes import Kind, change_order, decide_approval
 from oms.api.commands import command
 from oms.api.http import asked, client_of, create_api, json_body, may, parsed, reply
+from oms.api.kinds import CANCELLATIONS
 from oms.api.observe import observed
+from oms.api.service import caller_of, request_return, return_answer
 from oms.errors import Forbidden, NotFound
 from oms.flows.holds import follow_rest
 from oms.flows.outages import decide as decide_outage
@@ -22,12 +25,12 @@ from oms.orders import holds
 from oms.orders.order import Order
 from oms.orders.placing import HoldRequest
 from oms.orders.records import Personal, ProcessException, Return
-from oms.orders.view import exception_view, order_view, return_view
+from oms.orders.view import exception_view, order_view
 from oms.payments import breaker
-from oms.payments.gift_cards import sells_cards
 from oms.payments.records import Change
 from oms.returns import returns
-from oms.service import adjustments, cancellations, edits, exceptions, notes, shortages
+from oms.service import adjustments, edits, exceptions, notes, shortages
+from oms.service.self_service import Caller
 from oms.storage.inventory import stock_of
 from oms.storage.orders import Cause, load
 from oms.storage.settings import settings
@@ -79,38 +82,36 @@ def post_note(order_id: str) -> Response[str]:
     return command(app, order_id, lambda order: notes.add_note(order, request, client_of(app)), _order, status=201)
 
 
-def _cancel(order: Order, request: Any, actor: str) -> list[Change]:
-    return [cancellations.cancel(order, request, settings(), actor)]
+def _adjust(order: Order, request: adjustments.AdjustRequest, caller: Caller) -> Sequence[Change]:
+    return adjustments.adjust(order, request, settings(), caller.actor)
 
 
-def _edit(order: Order, request: Any, actor: str) -> list[Change]:
-    return [edits.edit(order, request, stock_of, settings(), actor)]
+def _edit(order: Order, request: edits.EditRequest, caller: Caller) -> Sequence[Change]:
+    return [edits.edit(order, request, stock_of, settings(), caller.actor)]
 
 
-KINDS = {
-    "cancellations": Kind(cancellations.CancelRequest, _cancel),
-    "adjustments": Kind(adjustments.AdjustRequest, lambda order, request, actor: adjustments.adjust(order, request, settings(), actor)),
-    "edits": Kind(edits.EditRequest, _edit),
-}
-"""Routes that change what an order costs, each with preview, quote and approval."""
+ADJUSTMENTS = Kind("adjustments", adjustments.AdjustRequest, _adjust)
+EDITS = Kind("edits", edits.EditRequest, _edit)
+KINDS = {kind.route: kind for kind in (CANCELLATIONS, ADJUSTMENTS, EDITS)}
+"""What may wait for an approval."""
 
 
 @app.post("/v1/orders/<order_id>/cancellations")
 def post_cancellation(order_id: str) -> Response[str]:
-    """Cancel units: at once, or by asking their location."""
-    return change_order(app, order_id, "cancellations", KINDS["cancellations"])
+    """Cancel units, at once or by asking their location: any as an agent, one's own as a customer."""
+    return change_order(app, order_id, CANCELLATIONS, caller_of(app))
 
 
 @app.post("/v1/orders/<order_id>/adjustments")
 def post_adjustment(order_id: str) -> Response[str]:
     """Take something off the price of lines or delivery charges, or put something on."""
-    return change_order(app, order_id, "adjustments", KINDS["adjustments"])
+    return change_order(app, order_id, ADJUSTMENTS, _agent())
 
 
 @app.post("/v1/orders/<order_id>/edits")
 def post_edit(order_id: str) -> Response[str]:
     """Add lines, change quantities, prices, addresses, methods."""
-    return change_order(app, order_id, "edits", KINDS["edits"])
+    return change_order(app, order_id, EDITS, _agent())
 
 
 @app.post("/v1/approvals/<change_id>/<action>")
@@ -123,19 +124,8 @@ def post_approval(change_id: str, action: str) -> Response[str]:
 
 @app.post("/v1/orders/<order_id>/returns")
 def post_return(order_id: str) -> Response[str]:
-    """Announce a return (RMA)."""
-    request = parsed(json_body(app), returns.ReturnRequest)
-
-    def announce(order: Order) -> str:
-        order.must_be_live()
-        ret = returns.request_return(order, request, settings(), by=client_of(app))
-        if sells_cards(order):
-            from oms.flows.gift_cards import refuse_spent  # noqa: PLC0415 few orders sell any, and every cold start would pay for it
-
-            refuse_spent(order, ret)
-        return ret.id
-
-    return command(app, order_id, announce, _return, status=201)
+    """Announce a return (RMA): any as an agent, one's own as a customer."""
+    return request_return(app, order_id, caller_of(app))
 
 
 @app.post("/v1/returns/<return_id>/<action>")
@@ -211,6 +201,10 @@ def _note(order: Order, body: Any, about: Return | ProcessException) -> None:
     notes.add_note(order, parsed(body, notes.NoteRequest), client_of(app), about)
 
 
+def _agent() -> Caller:
+    return Caller("agent", client_of(app))
+
+
 def _choose(acts: dict[str, Callable[[Order], None]], action: str, what: str) -> Callable[[Order], None]:
     if action not in acts:
         raise NotFound(f"an {what} has no action '{action}'; it has {', '.join(sorted(acts))}".replace("an r", "a r"))
@@ -229,10 +223,7 @@ def _order(order: Order, _: Any) -> dict[str, Any]:
 
 
 def _return(order: Order, return_id: str) -> dict[str, Any]:
-    """The return, and with it what every service call answers: the change and the order."""
-    ret = returns.find(order, return_id)
-    change = {"id": ret.id, "kind": "return", "status": returns.change_status(ret)}
-    return {**return_view(order, ret), "change": change, "order": _order(order, None)}
+    return return_answer(Caller("agent", client_of(app)), order, return_id)
 
 
 @observed

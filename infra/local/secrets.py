@@ -13,7 +13,15 @@ from infra.local.aws import Aws
 from infra.local.settings import Local
 
 PREFIX = "oms/webhooks/"
-NAMES = ("carriers/standard", "carriers/sandbox", "payments/sandbox", "payments/stripe", "links/payment", "quotes/service")
+NAMES = (
+    "carriers/standard",
+    "carriers/sandbox",
+    "payments/sandbox",
+    "payments/stripe",
+    "links/payment",
+    "links/tracking",
+    "quotes/service",
+)
 
 
 def read(local: Local) -> dict[str, str]:

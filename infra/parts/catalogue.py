@@ -16,8 +16,8 @@ class Needs:
     """What one function is for and what it may do; DynamoDB actions are blank-separated.
 
     `lists`: may query the index of orders; `places`: the index of stock by place; `keys`: may use items of orders with these beginnings
-    of the partition key, and no others; `webhooks`: the kind of webhook secrets it may read; `pays`: calls payment gateways, may read our
-    keys there; `executions`: actions on the state machines; `resumes`: may resume waiting executions;
+    of the partition key, and no others; `webhooks`: the kind of webhook secrets it may read, or the one of a kind; `pays`: calls payment
+    gateways, may read our keys there; `executions`: actions on the state machines; `resumes`: may resume waiting executions;
     `publishes`: may put events on the bus; `parks`, `unparks`: may write, read the parked queue; `tells_books`: may write
     the queue of the books; `loads`: read (files to load), or work (also write and read reports about them);
     `feed`: may read the stream of inventory.
@@ -47,6 +47,8 @@ class Needs:
 READ = "GetItem Query"
 RECORD = "GetItem Query PutItem UpdateItem"
 STOCK = "GetItem BatchGetItem Query PutItem UpdateItem DeleteItem"
+SERVICE_STOCK = "GetItem Query"
+"""What the commands of the service stage need of stock, whoever gives them: agents, customers, guests."""
 
 STEPS = {
     "capture": Needs(
@@ -83,7 +85,16 @@ EDGES = {
         orders=RECORD,
         inventory=STOCK,
         settings=READ,
-        webhooks="quotes",
+        webhooks="quotes/service",
+        memory=1024,
+    ),
+    "track_api": Needs(
+        "What customers see and do by a tracking link; open to everybody",
+        keys="ord_ key# limit# credit_ account_",
+        lists=True,
+        inventory=SERVICE_STOCK,
+        settings=READ,
+        webhooks="links/tracking quotes/service",
         memory=1024,
     ),
     "query_api": Needs(
@@ -93,6 +104,7 @@ EDGES = {
         inventory=f"{READ} BatchGetItem",
         settings=READ,
         executions="DescribeExecution",
+        webhooks="links/tracking",
         memory=1024,
     ),
     "fulfillment_api": Needs("What warehouses and stores do", orders=RECORD, lists=True, inventory=STOCK, settings=READ, memory=1024),
@@ -122,7 +134,7 @@ EDGES = {
         settings=f"{READ} PutItem UpdateItem",
     ),
     "carrier_webhook": Needs("Signed news from carriers", orders=RECORD, webhooks="carriers"),
-    "payment_page": Needs("Pay what an order owes by a signed link", orders=RECORD, settings=READ, webhooks="links", memory=1024),
+    "payment_page": Needs("Pay what an order owes by a signed link", orders=RECORD, settings=READ, webhooks="links/payment", memory=1024),
     "payment_webhook": Needs("Signed news from payment providers", orders=RECORD, webhooks="payments"),
 }
 

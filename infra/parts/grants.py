@@ -80,7 +80,8 @@ def statements(needs: Needs, resources: Resources) -> Iterator[iam.PolicyStateme
     yield from _queues(needs, events)
     yield from _files(needs, resources)
     if needs.webhooks:
-        yield _secrets(Stack.of(events), f"{secrets.PREFIX}{needs.webhooks}/*")
+        for kind in needs.webhooks.split():
+            yield _secrets(Stack.of(events), f"{secrets.PREFIX}{kind}{'-' if '/' in kind else '/'}*")
     if needs.pays:
         yield _secrets(Stack.of(events), f"{secrets.GATEWAYS_PREFIX}*")
 

@@ -41,6 +41,7 @@ from oms.service.edits import EditRequest
 from oms.service.exceptions import CloseRequest, ResolveRequest
 from oms.service.limits import RoleSettings
 from oms.service.notes import NoteRequest
+from oms.service.tracking import TrackingRequest
 from oms.settings import KINDS, SINGLE, ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
@@ -79,6 +80,9 @@ BODIES: dict[str, type[BaseModel]] = {
     "POST /v1/orders/{id}/adjustments": AdjustRequest,
     "POST /v1/orders/{id}/edits": EditRequest,
     "POST /v1/orders/{id}/returns": ReturnRequest,
+    "POST /v1/track/{token}/cancellations": CancelRequest,
+    "POST /v1/track/{token}/returns": ReturnRequest,
+    "POST /v1/track/requests": TrackingRequest,
     "PUT /v1/inventory/{sku}/{location_id}": StockCount,
     "PUT /v1/inventory/{sku}/{location_id}/shards": ShardCount,
     "POST /v1/inventory/batch": StockBatch,
@@ -117,12 +121,16 @@ ANSWERS = {
     "/v1/invoices": "InvoiceDocument",
     "/v1/credit-memos": "CreditMemoDocument",
     "/v1/journal": "JournalEntry",
+    "/v1/track/{token}/returns": "ReturnSummary",
+    "/v1/track/{token}": "Tracked",
+    "/v1/customers": "Customer360",
     "/v1/reservations": "Reservation",
     "/v1/inventory/loads": "Load",
 }
 _QUERY = {
     "GET /v1/orders": ("customer_id", "channel", "order_number", "status", "tracking_number", "from", "to", "limit", "cursor"),
     "GET /v1/orders/{id}/timeline": ("limit", "cursor"),
+    "GET /v1/customers/{id}": ("limit", "cursor"),
     "GET /v1/credit-accounts/{id}": ("limit", "cursor"),
     "GET /v1/inventory/{sku}/{location_id}/movements": ("limit", "cursor"),
     "GET /v1/inventory/check": ("location_id", "sku", "cursor"),
@@ -183,7 +191,7 @@ def _operation(route: Route, path: str, body: type[BaseModel] | None) -> dict[st
     if body:
         operation["requestBody"] = {"content": {"application/json": {"schema": {"$ref": _REF.format(model=body.__name__)}}}}
     if route.scope:
-        operation["security"] = [{"token": [f"oms/{route.scope}"]}]
+        operation["security"] = [{"token": [f"oms/{scope}"]} for scope in route.scope.split()]  # one of them is enough
     return operation
 
 
@@ -299,6 +307,15 @@ def _answer_schemas() -> dict[str, Any]:
         **dict.fromkeys(("payments", "credits", "receivables"), listed),
     }
     memo = {**document, "return_id": text, **dict.fromkeys(("invoices", "refunds", "offsets"), listed)}
+    axes = ("status", "payment_status", "fulfillment_status", "delivery_status", "return_status")
+    tracked = {
+        **dict.fromkeys(("order_number", "placed_at", "currency", "tax_mode", *axes), text),
+        **dict.fromkeys(("lines", "parcels", "delivery_groups"), listed),
+        "returns": ref("ReturnSummary", many=True),
+        "payment": {"type": "object", "properties": {"totals": ref("Totals"), "captured": number, "refunded": number}},
+        "actions": {"type": "object", "properties": {"cancel": listed, "return": listed}},
+    }
+    customer = {"id": text, **dict.fromkeys(("orders", "returns", "credit_accounts", "notes", "exceptions", "contacts"), listed)}
     details = {"type": text, "title": text, "status": number, "detail": text, "errors": listed}
     views = {
         "Order": order,
@@ -309,6 +326,9 @@ def _answer_schemas() -> dict[str, Any]:
         "ProcessException": problem,
         "InvoiceDocument": invoice,
         "CreditMemoDocument": memo,
+        "ReturnSummary": {**dict.fromkeys(("id", "status", "requested_at"), text), "lines": listed},
+        "Tracked": tracked,
+        "Customer360": {**customer, "next_cursor": {"type": ["string", "null"]}},
         "Problem": details,
     }
     return {name: {"type": "object", "properties": properties} for name, properties in views.items()}

@@ -1,6 +1,7 @@
 """The routes of the HTTP API: method and path, the function that serves them, the scope a caller needs.
 
-A route without a scope is open: webhooks and payment links prove themselves by their signature, the API's description is public.
+A route without a scope is open: webhooks, payment links and tracking links prove themselves by their signature, the API's description is
+public. Of several scopes one is enough; the handler then looks at which.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Route:
-    """`method` `path` is served by `function` to callers with `scope` (empty: to everybody)."""
+    """`method` `path` is served by `function` to callers with one of the blank-separated scopes in `scope` (empty: to everybody)."""
 
     method: str
     path: str
@@ -36,6 +37,7 @@ ROUTES = (
         "GET /v1/orders/{id}/invoices",
         "GET /v1/orders/{id}/credit-memos",
         "GET /v1/orders/{id}/timeline",
+        "GET /v1/customers/{id}",
         "GET /v1/returns",
         "GET /v1/returns/{id}",
         "GET /v1/exceptions",
@@ -63,13 +65,20 @@ ROUTES = (
         "POST /v1/orders/{id}/holds",
         "DELETE /v1/orders/{id}/holds/{hold_id}",
         "POST /v1/orders/{id}/notes",
-        "POST /v1/orders/{id}/cancellations",
         "POST /v1/orders/{id}/adjustments",
         "POST /v1/orders/{id}/edits",
         "POST /v1/approvals/{id}/{action}",
-        "POST /v1/orders/{id}/returns",
         "POST /v1/returns/{id}/{action}",
         "POST /v1/exceptions/{id}/{action}",
+    ),
+    *_routes("service_api", "service.write self", "POST /v1/orders/{id}/cancellations", "POST /v1/orders/{id}/returns"),
+    *_routes(
+        "track_api",
+        "",
+        "POST /v1/track/requests",
+        "GET /v1/track/{token}",
+        "POST /v1/track/{token}/cancellations",
+        "POST /v1/track/{token}/returns",
     ),
     *_routes(
         "fulfillment_api",

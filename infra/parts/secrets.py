@@ -7,7 +7,15 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 PREFIX = "oms/webhooks/"
-SENDERS = ("carriers/standard", "carriers/sandbox", "payments/sandbox", "payments/stripe", "links/payment", "quotes/service")
+SENDERS = (
+    "carriers/standard",
+    "carriers/sandbox",
+    "payments/sandbox",
+    "payments/stripe",
+    "links/payment",
+    "links/tracking",
+    "quotes/service",
+)
 GATEWAYS_PREFIX = "oms/gateways/"
 GATEWAYS = ("stripe",)
 

@@ -24,7 +24,7 @@ def test_only_open_routes_need_no_token() -> None:
     for route in ROUTES:
         operations = [methods.get(route.method.lower()) for path, methods in document()["paths"].items() if path == route.path]
         for operation in filter(None, operations):
-            assert operation.get("security") == ([{"token": [f"oms/{route.scope}"]}] if route.scope else None)
+            assert operation.get("security") == ([{"token": [f"oms/{name}"]} for name in route.scope.split()] or None)
 
 
 def test_every_reference_resolves() -> None:

@@ -23,7 +23,8 @@ ENVIRONMENT = {
     "return_order": TABLES | {"GATEWAY_SECRETS"},
     "raise_exception": {"ORDERS_TABLE"},
     "service_api": TABLES | {"WEBHOOK_SECRETS"},
-    "query_api": TABLES | ARNS,
+    "track_api": TABLES | {"WEBHOOK_SECRETS"},
+    "query_api": TABLES | ARNS | {"WEBHOOK_SECRETS"},
     "fulfillment_api": {"ORDERS_TABLE", "INVENTORY_TABLE", "SETTINGS_TABLE"},
     "inventory_api": TABLES | {"LOADS_BUCKET", "INVENTORY_STREAM"},
     "check_api": TABLES,
@@ -44,11 +45,15 @@ OPEN = {
     "POST /v1/webhooks/payments/{gateway}": "payment_webhook",
     "GET /v1/pay/{token}": "payment_page",
     "POST /v1/pay/{token}": "payment_page",
+    "GET /v1/track/{token}": "track_api",
+    "POST /v1/track/{token}/cancellations": "track_api",
+    "POST /v1/track/{token}/returns": "track_api",
+    "POST /v1/track/requests": "track_api",
 }
 STREAM_ACTIONS = {"dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"}
 OUTPUTS = (
-    "ApiUrl UserPoolId ClientId OrdersTable InventoryTable SettingsTable OrderMachineArn FulfillmentMachineArn ReturnMachineArn "
-    "ChangeMachineArn EventBus ParkedQueueUrl ReconcileFunction"
+    "ApiUrl UserPoolId ClientId CustomersClientId OrdersTable InventoryTable SettingsTable "
+    "OrderMachineArn FulfillmentMachineArn ReturnMachineArn ChangeMachineArn EventBus ParkedQueueUrl ReconcileFunction"
 )
 
 
@@ -172,21 +177,30 @@ class TestGrants:
             ("settings_api", ["GetItem", "PutItem"], ["key#*"]),
             ("inventory_api", ["GetItem", "PutItem", "Query", "UpdateItem"], ["key#*", "sku_*", "res_*", "load_*"]),
             ("credit_api", ["GetItem", "PutItem", "Query", "UpdateItem"], ["key#*", "credit_*", "account_*"]),
+            ("track_api", ["GetItem", "PutItem", "Query", "UpdateItem"], ["ord_*", "key#*", "limit#*", "credit_*", "account_*"]),
         ],
     )
-    def test_of_the_orders_table_they_reach_no_order(self, name: str, actions: list[str], keys: list[str]) -> None:
-        [statement] = [s for s in statements(name) if "oms-orders" in named(several(s["Resource"])[0])]
+    def test_of_the_orders_table_they_reach_nothing_else(self, name: str, actions: list[str], keys: list[str]) -> None:
+        found = [s for s in statements(name) if "oms-orders" in named(several(s["Resource"])[0])]
+        [statement] = [s for s in found if "/index/" not in named(several(s["Resource"])[0])]
         assert statement["Action"] == [f"dynamodb:{action}" for action in actions]
         assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}
 
     @pytest.mark.parametrize(
-        ("name", "kind"),
-        [("carrier_webhook", "carriers"), ("payment_webhook", "payments"), ("payment_page", "links"), ("service_api", "quotes")],
+        ("names", "secrets"),
+        [
+            ({"carrier_webhook"}, "carriers/*"),
+            ({"payment_webhook"}, "payments/*"),
+            ({"payment_page"}, "links/payment-*"),
+            ({"track_api", "query_api"}, "links/tracking-*"),
+            ({"service_api", "track_api"}, "quotes/service-*"),
+        ],
     )
-    def test_who_checks_signatures_reads_the_secrets_of_its_own_senders(self, name: str, kind: str) -> None:
-        assert rights(name, f":secret:oms/webhooks/{kind}/*") == {"secretsmanager:GetSecretValue"}
-        readers = [other for other in functions() if rights(other, f":secret:oms/webhooks/{kind}/")]
-        assert readers == [name]
+    def test_who_checks_signatures_or_signs_reads_the_secrets_for_that_alone(self, names: set[str], secrets: str) -> None:
+        readers = {other for other in functions() if rights(other, f":secret:oms/webhooks/{secrets.rstrip('-*')}")}
+        assert readers == names
+        for name in names:
+            assert rights(name, f":secret:oms/webhooks/{secrets}") == {"secretsmanager:GetSecretValue"}
 
     def test_only_who_calls_gateways_reads_our_keys_there(self) -> None:
         readers = {name for name in functions() if rights(name, ":secret:oms/gateways/*")}
@@ -205,6 +219,7 @@ class TestGrants:
     def test_lists_are_read_by_those_who_list(self) -> None:
         assert {name for name in functions() if rights(name, "/index/lists")} == {
             "query_api",
+            "track_api",
             "fulfillment_api",
             "check_api",
             "stockkeeper",
@@ -244,19 +259,24 @@ def routes() -> list[tuple[str, str, str, list[str]]]:
 
 
 class TestRoutes:
-    def test_all_but_webhooks_payment_links_and_the_description_need_a_token_with_one_scope(self) -> None:
+    def test_all_but_webhooks_links_and_the_description_need_a_token_with_a_scope(self) -> None:
         assert {key: function for key, function, kind, _ in routes() if kind == "NONE"} == OPEN
         for key, _, kind, scopes in routes():
             if key not in OPEN:
                 assert kind == "JWT", key
-                assert len(scopes) == 1, key
-                assert scopes[0].startswith("oms/"), key
+                assert scopes, key
+                assert all(scope.startswith("oms/") for scope in scopes), key
+
+    def test_customers_come_to_what_one_does_for_oneself_and_to_nothing_else(self) -> None:
+        shared = {key: scopes for key, *_, scopes in routes() if "oms/self" in scopes}
+        assert shared == {"POST /v1/orders/{id}/returns": ["oms/service.write", "oms/self"]}
+        assert all(len(scopes) <= 1 for key, *_, scopes in routes() if key not in shared)
 
     def test_every_scope_asked_for_exists(self) -> None:
         [server] = of_type("AWS::Cognito::UserPoolResourceServer").values()
         known = {f"oms/{scope['ScopeName']}" for scope in server["Properties"]["Scopes"]}
         assert {scope for *_, scopes in routes() for scope in scopes} <= known
-        assert len(known) == 8
+        assert len(known) == 9
 
     @pytest.mark.parametrize(
         ("key", "function", "scope"),
@@ -388,17 +408,36 @@ class TestParts:
     def test_webhook_secrets_are_named_and_generated(self) -> None:
         secrets = {made["Properties"]["Name"]: made["Properties"] for made in of_type("AWS::SecretsManager::Secret").values()}
         webhooks = {name: made for name, made in secrets.items() if name.startswith("oms/webhooks/")}
-        senders = {"carriers/standard", "carriers/sandbox", "payments/sandbox", "payments/stripe", "links/payment", "quotes/service"}
+        senders = {"carriers/standard", "carriers/sandbox", "payments/sandbox", "payments/stripe"}
+        senders |= {"links/payment", "links/tracking", "quotes/service"}
         assert set(webhooks) == {f"oms/webhooks/{sender}" for sender in senders}
         for made in webhooks.values():
             assert made["GenerateSecretString"] == {"PasswordLength": 32, "ExcludePunctuation": True}
         assert {name: made["SecretString"] for name, made in secrets.items() if name not in webhooks} == {"oms/gateways/stripe": "{}"}
 
-    def test_the_operator_is_a_machine_with_every_scope(self) -> None:
-        [client] = [made["Properties"] for made in of_type("AWS::Cognito::UserPoolClient").values()]
-        assert (client["ClientName"], client["AllowedOAuthFlows"]) == ("oms-operator", ["client_credentials"])
+    def test_the_operator_is_a_machine_with_every_scope_but_that_of_customers(self) -> None:
+        client = self._client("oms-operator")
+        assert client["AllowedOAuthFlows"] == ["client_credentials"]
         assert client["GenerateSecret"] is True
-        assert len(client["AllowedOAuthScopes"]) == 8
+        scopes = [json.dumps(scope) for scope in client["AllowedOAuthScopes"]]
+        assert len(scopes) == 8
+        assert not [scope for scope in scopes if "/self" in scope]
+
+    def test_customers_sign_in_with_a_code_and_get_no_other_scope_than_their_own(self) -> None:
+        client = self._client("oms-customers")
+        assert client["AllowedOAuthFlows"] == ["code"]
+        assert client["GenerateSecret"] is False
+        identity, own = client["AllowedOAuthScopes"]
+        assert identity == "openid"
+        assert json.dumps(own).endswith('/self"]]}')
+        [pool] = [made["Properties"] for made in of_type("AWS::Cognito::UserPool").values()]
+        assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+
+    def _client(self, name: str) -> dict[str, Any]:
+        [client] = [
+            made["Properties"] for made in of_type("AWS::Cognito::UserPoolClient").values() if made["Properties"]["ClientName"] == name
+        ]
+        return dict(client)
 
     def test_outputs_have_the_names_that_others_read(self) -> None:
         assert set(template()["Outputs"]) >= set(OUTPUTS.split())

@@ -65,6 +65,7 @@ SECRETS = {
         ("payments/stripe", "t"),
         ("links/payment", "l"),
         ("quotes/service", "q"),
+        ("links/tracking", "g"),
     )
 }
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "SendMessage", "DeleteMessage", "PutEvents", "StartExecution"}
@@ -243,9 +244,15 @@ class World:
         query: dict[str, str] | None = None,
         who: str = "shop",
         scopes: Sequence[str] = (),
+        subject: str = "",
+        source: str = "192.0.2.1",
     ) -> Answer:
-        """An HTTP request, routed as API Gateway routes it."""
+        """An HTTP request, routed as API Gateway routes it. A token has the scopes given, and of those that the route asks for one at
+        least; `subject`: the customer who has signed in."""
         route, names = _route(method, path)
+        needed = route.scope.split()
+        granted = [*scopes, *([] if set(needed) & set(scopes) else needed[:1])]
+        claims = {"client_id": who, "sub": subject or who, "scope": " ".join(f"oms/{name}" for name in granted)}
         event = {
             "version": "2.0",
             "routeKey": f"{method} {route.path}",
@@ -254,9 +261,10 @@ class World:
             "headers": {name.lower(): value for name, value in (headers or {}).items()},
             "pathParameters": names,
             "requestContext": {
-                "http": {"method": method, "path": path},
+                "http": {"method": method, "path": path, "sourceIp": source},
+                "domainName": "api.example.com",
                 "stage": "$default",
-                "authorizer": {"jwt": {"claims": {"client_id": who, "scope": " ".join(f"oms/{name}" for name in scopes)}}},
+                **({"authorizer": {"jwt": {"claims": claims}}} if needed else {}),
             },
             "isBase64Encoded": False,
         }

@@ -62,7 +62,8 @@ class ChannelSettings(Wire):
     location can serve, or that were refused `most_attempts` times, or that have waited for `backorder_days`. `reauthorize`: whether a card
     is authorized once more when its authorization has run out, or the customer is asked. `recall_hours`: how long a location may take to
     say whether it could stop units; after that it could not. `remorse_delay_seconds`: for how long an order waits before it is allocated,
-    so that its customer may still change their mind (at most 30 days).
+    so that its customer may still change their mind (at most 30 days). `tracking_link_days`: how long a tracking link is good, from
+    placing on.
     """
 
     location_group: Key = "all"
@@ -73,6 +74,7 @@ class ChannelSettings(Wire):
     most_attempts: Annotated[int, Strict(), Field(ge=1, le=50)] = 10
     backorder_days: Annotated[int, Strict(), Field(ge=1, le=90)] = 90
     remorse_delay_seconds: Annotated[int, Strict(), Field(ge=0, le=30 * 24 * 60 * 60)] = 0
+    tracking_link_days: Annotated[int, Strict(), Field(ge=1, le=730)] = 90
     invoice_prefix: Prefix = "INV-"
     credit_memo_prefix: Prefix = "CM-"
     legal_entity: LegalEntity | None = None

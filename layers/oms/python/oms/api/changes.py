@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
@@ -13,17 +14,18 @@ from oms.api import quotes
 from oms.api.agents import agent
 from oms.api.commands import command
 from oms.api.http import client_of, header, json_body, parsed, reply
+from oms.api.service import order_answer
 from oms.errors import Conflict, Stale
 from oms.orders.order import Order
-from oms.orders.records import Personal
 from oms.orders.statuses import totals
-from oms.orders.view import line_views, order_view
+from oms.orders.view import line_views
 from oms.payments.records import Change
 from oms.returns.returns import ReasonRequest
 from oms.service.approvals import approved, ask_approval, must_be_allowed, needs_approval, rejected, waiting
 from oms.service.asking import Asked
 from oms.service.changes import change_view
 from oms.service.figures import Command, Figures, figures, foresee
+from oms.service.self_service import Caller, refuse_named
 from oms.storage.orders import load
 from oms.storage.secrets import webhook_secret
 from oms.storage.settings import settings
@@ -31,36 +33,40 @@ from oms.storage.settings import settings
 
 @dataclass(frozen=True)
 class Kind:
-    """A way to change an order: the shape of its request, and what it does (`actor` as the timeline names them)."""
+    """A way to change an order: the name of its route, the shape of its request, and what it does."""
 
+    route: str
     model: type[Asked]
-    act: Callable[[Order, Any, str], Sequence[Change]]
+    act: Callable[[Order, Any, Caller], Sequence[Change]]
+    self_service: str = ""  # the name by which customers may ask for it; empty: they may not
 
 
-def change_order(app: APIGatewayHttpResolver, order_id: str, route: str, kind: Kind) -> Response[str]:
+def change_order(app: APIGatewayHttpResolver, order_id: str, kind: Kind, caller: Caller) -> Response[str]:
     """Preview what is asked for, or do it; with a `quote_id` only if it comes to what was quoted (else 412, with the figures now). What is
     above the caller's limit waits for approval (202)."""
     body = json_body(app)
+    if caller.self_service:
+        refuse_named(body, kind.self_service)
     request = parsed(body, kind.model)
-    about = f"{order_id} {app.current_event.path}"
+    about = f"{order_id} {kind.route}"
     asked = {name: body[name] for name in body if name not in Asked.model_fields}
-    actor = f"client:{client_of(app)}"
 
     def act(order: Order) -> Sequence[Change]:
-        return kind.act(order, request, actor)
+        return kind.act(order, request, caller)
 
     if body.get("preview"):
-        return _preview(app, order_id, about, asked, act)
+        return _preview(app, order_id, about, asked, act, caller)
 
     def run(order: Order) -> str:
         order.must_be_live()
         now = _expect_quoted(order, body.get("quote_id"), about, asked, act)
-        who = agent(app, settings())
-        if settings().roles and needs_approval(order, route, now or figures(order, *foresee(order, act)), who, settings()):
-            return ask_approval(order, route, asked, now or figures(order, *foresee(order, act)), who).id
+        if settings().roles and not caller.self_service:
+            now, who = now or figures(order, *foresee(order, act)), agent(app, settings())
+            if needs_approval(order, kind.route, now, who, settings()):
+                return ask_approval(order, kind.route, asked, now, who).id
         return " ".join(change.id for change in act(order))
 
-    return command(app, order_id, run, changed, status=_status)
+    return command(app, order_id, run, partial(changed, caller), status=_status, caller=caller)
 
 
 def decide_approval(app: APIGatewayHttpResolver, order_id: str, change_id: str, action: str, kinds: Mapping[str, Kind]) -> Response[str]:
@@ -78,7 +84,7 @@ def decide_approval(app: APIGatewayHttpResolver, order_id: str, change_id: str, 
         request = parsed(approval.body, kind.model)
 
         def act(fresh: Order) -> Sequence[Change]:
-            return kind.act(fresh, request, approval.by)
+            return kind.act(fresh, request, Caller("agent", approval.by))
 
         now = figures(order, *foresee(order, act))
         if now != approval.figures:
@@ -86,7 +92,7 @@ def decide_approval(app: APIGatewayHttpResolver, order_id: str, change_id: str, 
         approved(order, change, who)
         return " ".join(made.id for made in act(order))
 
-    return command(app, order_id, run, changed, status=200)
+    return command(app, order_id, run, partial(changed, Caller("agent", client_of(app))))
 
 
 def _status(order: Order, subjects: Any) -> int:
@@ -94,10 +100,12 @@ def _status(order: Order, subjects: Any) -> int:
     return 202 if any(change.status == "pending_approval" for change in changes) else 200
 
 
-def changed(order: Order, subjects: Any) -> dict[str, Any]:
+def changed(caller: Caller, order: Order, subjects: Any) -> dict[str, Any]:
     """What every change answers: the change (of several the last, which is the one that moves money), all of them, and the order."""
     changes = [change_view(order.changes[change_id]) for change_id in str(subjects or "").split() if change_id in order.changes]
-    return {"change": changes[-1] if changes else None, "changes": changes, "order": order_view(order, order.personal or Personal())}
+    if caller.self_service:
+        changes = [{name: each[name] for name in ("id", "kind", "status", "lines", "requested_at") if name in each} for each in changes]
+    return {"change": changes[-1] if changes else None, "changes": changes, "order": order_answer(caller, order)}
 
 
 def _expect_quoted(order: Order, quote_id: Any, about: str, asked: dict[str, Any], act: Command) -> Figures:
@@ -115,14 +123,19 @@ def _expect_quoted(order: Order, quote_id: Any, about: str, asked: dict[str, Any
     return now
 
 
-def _preview(app: APIGatewayHttpResolver, order_id: str, about: str, asked: dict[str, Any], act: Command) -> Response[str]:
+def _preview(app: APIGatewayHttpResolver, order_id: str, about: str, asked: dict[str, Any], act: Command, caller: Caller) -> Response[str]:
     order = load(order_id, personal=True)
+    caller.must_own(order)
     order.expect(header(app, "if-match"))
     order.must_be_live()
     after, changes = foresee(order, act)
     now: Figures = figures(order, after, changes)
     given = quotes.quote(webhook_secret(quotes.SIGNED_WITH), about, asked, now, order.now)
-    return reply(200, {**given, "balances": now, "lines": _touched(after, changes)}, version=order.summary.version)
+    lines = _touched(after, changes)
+    if caller.self_service:
+        now = {**now, "refunds": [{"amount": row["amount"]} for row in now["refunds"]]}
+        lines = [{name: row[name] for name in ("id", "sku", "name", "status", "quantities", "amounts")} for row in lines]
+    return reply(200, {**given, "balances": now, "lines": lines}, version=order.summary.version)
 
 
 def _touched(order: Order, changes: Sequence[Change]) -> list[dict[str, Any]]:

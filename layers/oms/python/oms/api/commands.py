@@ -10,7 +10,9 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from oms.api.http import asked, client_of, header, reply
 from oms.errors import Conflict, Refused
+from oms.flows.idempotency import Request
 from oms.orders.order import Order
+from oms.service.self_service import Caller
 from oms.storage.orders import Cause, Taken, load, update
 
 Act = Callable[[Order], Any]
@@ -18,16 +20,27 @@ View = Callable[[Order, Any], dict[str, Any]]
 
 
 def command(
-    app: APIGatewayHttpResolver, order_id: str, act: Act, view: View, *, status: int | Callable[[Order, Any], int] = 200
+    app: APIGatewayHttpResolver,
+    order_id: str,
+    act: Act,
+    view: View,
+    *,
+    status: int | Callable[[Order, Any], int] = 200,
+    caller: Caller | None = None,
 ) -> Response[str]:
     """Run `act` on the order and answer with `view(order, what act returned)`. The same Idempotency-Key answers without acting again.
-    `status`: of the answer, or what it follows from."""
-    request = asked(app)
+
+    `status`: of the answer, or what it follows from. `caller`: who asks, on a route that is not for agents alone; NotFound for an order
+    that is not theirs.
+    """
+    request = _asked_by(app, order_id, caller)
     route = str(app.current_event.get("routeKey") or request.route)
     result: list[Any] = [None]
 
     def run(order: Order) -> None:
         loaded[:] = [order]
+        if caller:
+            caller.must_own(order)
         order.expect(header(app, "if-match"))
         result[0] = act(order)
 
@@ -37,7 +50,7 @@ def command(
         return status if isinstance(status, int) else status(loaded[-1], result[0])
 
     key = lambda: request.record(status=answered(), subject=str(result[0] or ""))  # noqa: E731
-    cause = Cause(f"client:{client_of(app)}", request.key or route, key)
+    cause = Cause(caller.actor if caller else f"client:{client_of(app)}", request.key or route, key)
     try:
         order = update(order_id, run, cause, personal=True)
         return reply(answered(), view(order, result[0]), version=order.summary.version)
@@ -50,3 +63,11 @@ def command(
             raise
     order = load(order_id, personal=True)
     return reply(int(earlier["status"]), view(order, earlier.get("subject")), version=order.summary.version, replayed=True)
+
+
+def _asked_by(app: APIGatewayHttpResolver, order_id: str, caller: Caller | None) -> Request:
+    """The request's identity. Self-service is known by who asks and by the order: a guest's path holds a token that is never stored, and
+    the next link to the same order has another."""
+    if caller is None or not caller.self_service:
+        return asked(app)
+    return asked(app, client=caller.actor, path=f"/v1/orders/{order_id}/{app.current_event.path.rpartition('/')[2]}")

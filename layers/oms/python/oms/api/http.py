@@ -136,14 +136,15 @@ def header(app: APIGatewayHttpResolver, name: str) -> str | None:
     return value
 
 
-def asked(app: APIGatewayHttpResolver, digest: str | None = None) -> Request:
-    """The request's identity for `Idempotency-Key`; Invalid for a key that is too long."""
+def asked(app: APIGatewayHttpResolver, digest: str | None = None, *, client: str | None = None, path: str | None = None) -> Request:
+    """The request's identity for `Idempotency-Key`; Invalid for a key that is too long. `client` and `path`: who asks for what, where the
+    token's client and the path do not say it, or the path is a secret."""
     key = header(app, "idempotency-key") or ""
     if len(key) > 255:
         raise Refused("an Idempotency-Key has at most 255 characters", kind="invalid", status=422)
     event = app.current_event
-    route = f"{event.http_method} {event.path}"
-    return Request(client=client_of(app), route=route, key=key, digest=digest or digest_of(raw_body(app).decode(errors="replace")))
+    route, body = f"{event.http_method} {path or event.path}", raw_body(app).decode(errors="replace")
+    return Request(client=client or client_of(app), route=route, key=key, digest=digest or digest_of(body))
 
 
 def page_size(app: APIGatewayHttpResolver, most: int = 100, default: int = 25) -> int:

@@ -65,7 +65,8 @@ def correlation(event: dict[str, Any]) -> dict[str, Any]:
         return {**ids, "step": event.get("step"), "execution": event.get("execution")}
     if "routeKey" in event:
         secret = "/credit-accounts/" in event["routeKey"]  # who knows the number of a gift card can spend it
-        return {"route": event["routeKey"], **({} if secret else event.get("pathParameters") or {})}
+        names = {} if secret else event.get("pathParameters") or {}
+        return {"route": event["routeKey"], **{name: value for name, value in names.items() if name != "token"}}
     if "Records" in event:
         return {"records": len(event["Records"])}
     return {}

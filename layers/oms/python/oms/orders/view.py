@@ -36,8 +36,11 @@ MOST_LINES = 200
 R = TypeVar("R", FulfillmentOrder, Shipment, Invoice, CreditMemo, Return)
 
 
-def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
-    """The whole order: as placed, where it stands on every axis, its money, and all that belongs to it."""
+def order_view(
+    order: Order, personal: Personal, executions: Sequence[dict[str, Any]] = (), tracking_page_url: str | None = None
+) -> dict[str, Any]:
+    """The whole order: as placed, where it stands on every axis, its money, and all that belongs to it. The tracking link is a permission:
+    only who reads orders is given it."""
     placed, summary = order.placed, order.summary
     sums, total = statuses.buckets(order), statuses.totals(order)
     invoiced = sum(invoice.total_amount for invoice in order.invoices.values())
@@ -93,7 +96,7 @@ def order_view(order: Order, personal: Personal, executions: Sequence[dict[str, 
         "exceptions": [exception_view(order, key) for key in order.exceptions],
         "notes": [note.model_dump() for note in summary.notes],
         "attempts": [attempt.model_dump(exclude={"visit"}) for attempt in summary.attempts],
-        "tracking_page_url": None,
+        "tracking_page_url": tracking_page_url,
         "executions": list(executions),
     }
 

@@ -72,10 +72,11 @@ class CancelResponse(Wire):
     lines: list[StoppedLine] = Field([], max_length=200)
 
 
-def cancel(order: Order, request: CancelRequest, settings: Settings, actor: str) -> Change:
-    """Cancel what is asked. Conflict when more is asked than can be cancelled, Invalid for lines that the order has not."""
+def cancel(order: Order, request: CancelRequest, settings: Settings, actor: str, *, self_service: bool = False) -> Change:
+    """Cancel what is asked. Conflict when more is asked than can be cancelled, Invalid for lines that the order has not, and for a reason
+    that is not in the catalogue (`self_service`: among those for customers)."""
     wanted = _wanted(order, request)
-    must_have_reason(request, settings)
+    must_have_reason(request, settings, self_service=self_service)
     change = begin_change(order, "cancellation", actor, reason=request.reason)
     change.reduce_shipping = request.reduce_shipping
     change.fees = fees_of(order, request.fees)  # due once it is decided
@@ -112,13 +113,13 @@ def set_deadline(order: Order, change: Change, settings: Settings) -> None:
     change.due_at = stamp(parse(order.now) + timedelta(hours=hours))
 
 
-def must_have_reason(request: CancelRequest, settings: Settings) -> None:
+def must_have_reason(request: CancelRequest, settings: Settings, *, self_service: bool = False) -> None:
     """Invalid where the catalogue has reasons to cancel, and the request gives another or none."""
     if request.lines and not request.reason:
         given = [(row.reason, f"/lines/{index}/reason") for index, row in enumerate(request.lines)]
     else:
         given = [(request.reason, "/reason")]
-    faults = [fault for reason, at in given for fault in check_reason(settings, "cancel", reason, at)]
+    faults = [fault for reason, at in given for fault in check_reason(settings, "cancel", reason, at, self_service=self_service)]
     if faults:
         raise invalid(*faults)
 

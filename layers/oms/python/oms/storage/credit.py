@@ -1,7 +1,7 @@
 """Credit accounts as they are stored, each a collection of its own in the orders table.
 
 pk            sk               what
-credit_<id>   account          the account: balance, held, and what it is
+credit_<id>   account          the account: balance, held, and what it is; a customer's is listed (credit#<customer>)
 credit_<id>   entry#<key>      one effect or refusal per cause; of a hold also what is open of it
 credit_<id>   log#00000007     the same effect by its number, to list them newest first
 
@@ -17,6 +17,7 @@ from oms.orders.records import Record
 from oms.payments.credit import Book, CreditAccount, CreditEntry
 from oms.storage.codec import encode
 from oms.storage.environment import environment
+from oms.storage.orders import listed
 from oms.storage.table import Cancelled, Lost, Write, get, query, write
 
 _LAST = 10**8 - 1
@@ -46,6 +47,13 @@ def entries(account_id: str, before: int, limit: int) -> list[CreditEntry]:
     return [CreditEntry.model_validate(row) for row in rows][:limit]
 
 
+def accounts_of(customer_id: str, limit: int = 50) -> list[CreditAccount]:
+    """The accounts that only this customer may spend, by id; the first fifty."""
+    rows = listed(f"credit#{customer_id}", newest_first=False, limit=limit)
+    found = [read_account(row["pk"].removeprefix("credit_")) for row in rows]
+    return [account for account in found if account and account.customer_id == customer_id]
+
+
 def keep(book: Book, also: Sequence[Write] = ()) -> None:
     """Write the book's entry and what it did, in one transaction with `also`.
 
@@ -67,7 +75,9 @@ def keep(book: Book, also: Sequence[Write] = ()) -> None:
 
 def _put(account_id: str, sk: str, record: Record) -> Write:
     fields: dict[str, Any] = record.model_dump(exclude={"v"}, exclude_defaults=True)
-    item = encode({"pk": _pk(account_id), "sk": sk, "v": record.v + 1, **fields})
+    owner = record.customer_id if isinstance(record, CreditAccount) else None
+    index = {"list": f"credit#{owner}", "at": account_id} if owner else {}
+    item = encode({"pk": _pk(account_id), "sk": sk, "v": record.v + 1, **fields, **index})
     if record.v == 0:
         return Write(environment().orders_table, item, "attribute_not_exists(pk)")
     return Write(environment().orders_table, item, "v = :v", encode({":v": record.v}))

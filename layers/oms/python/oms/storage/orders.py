@@ -7,7 +7,7 @@ ord_...       state#summary, state#...   everything that changes
 ord_...       doc#lines#000, state#lines#000   lines of a large order, a hundred to an item (see chunks)
 ord_...       timeline#00000001          one entry per commit: its facts, and the relay's work order
 ord_...       alarm                      listed while the clock has to look at the order at a certain time: a hold expires
-number#c#n    claim                      the unique order number; tracking#n, key#... likewise
+number#c#n    claim                      the unique order number, listed by the number alone; tracking#n, key#... likewise
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ ENDED_SHARDS = 4
 ALARM_SHARDS = 4
 _ENDS = ("order.completed", "order.cancelled", "order.declined")
 _ATTEMPTS = 6
+_NUMBERS = "number#"
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,11 @@ def _short(change: StockChange) -> StockShort:
 def claim_of(name: str) -> dict[str, Any] | None:
     """Who holds a unique name: its record, or None."""
     return get(environment().orders_table, name, "claim")
+
+
+def numbered(order_number: str) -> list[str]:
+    """Ids of the orders with this number, at most one of each channel and ten in all; those just placed a moment later."""
+    return [row["at"] for row in listed(f"{_NUMBERS}{order_number}", limit=10)]
 
 
 def keep_for_later(name: str, known: dict[str, Any] | None, data: dict[str, Any], ttl: int) -> None:
@@ -425,12 +431,18 @@ def _alarm(table: str, order: Order) -> list[Write]:
 
 
 def _claim(table: str, key: str, data: dict[str, Any], seen: int, release: bool) -> Write:
-    item = encode({"pk": key, "sk": "claim", "v": seen + 1, **data})
+    item = encode({"pk": key, "sk": "claim", "v": seen + 1, **data, **_number_index(key, data)})
     if release:
         return Write(table, item, "order_id = :mine", encode({":mine": data["order_id"]}), delete=True)
     if seen:
         return Write(table, item, "v = :v", encode({":v": seen}))
     return Write(table, item, "attribute_not_exists(pk)")
+
+
+def _number_index(key: str, data: dict[str, Any]) -> dict[str, str]:
+    """The list that an order number stands in: customers know their number, not the channel."""
+    kind, _, rest = key.partition("#")
+    return {"list": f"{_NUMBERS}{rest.partition('#')[2]}", "at": data["order_id"]} if kind == "number" else {}
 
 
 def _entry(table: str, order_id: str, entry: Entry) -> Write:
