@@ -66,6 +66,7 @@ class Invoice(Record):
     shipment_id: str | None = None
     fulfillment_order_id: str | None = None
     change_id: str | None = None
+    return_id: str | None = None
     issued_at: str
     supplied_at: str | None = None
     lines: list[dict[str, Any]] = []
@@ -134,7 +135,7 @@ class Change(Record):
     `worth`: by how much it lowered (or, negative, raised) what the order costs; never more than that is paid back for it. `moves`: its
     money is to be moved now, by the change machine, which has been `started` for it before or not. `stage`: where the units were.
     `layers`, `fees` (due once it is `decided`), `added`, `groups`, `prices`: what it put on the order. `due_at`: until when locations
-    may answer that were asked for units.
+    may answer that were asked for units. `return_id`: the return that an approval was asked for, once it is given.
     """
 
     id: str
@@ -148,6 +149,7 @@ class Change(Record):
     started: bool = False
     decided: bool = False
     payment_id: str | None = None
+    return_id: str | None = None
     reason: str | None = None
     note: str | None = None
     lines: list[ChangeLine] = []

@@ -1,0 +1,81 @@
+"""Where a return stands, and which units it may take."""
+
+from __future__ import annotations
+
+from oms.errors import Conflict, NotFound
+from oms.money.units import Units, count, lowest, minus, union
+from oms.orders.order import Order
+from oms.orders.quantities import available_to_return
+from oms.orders.records import PlacedLine, Return, ReturnLine
+from oms.service.stages import returning_units
+from oms.settings import Settings
+
+ENDS = ("settled", "rejected", "cancelled", "expired")
+
+
+def find(order: Order, return_id: str) -> Return:
+    """One return, or NotFound."""
+    if return_id not in order.returns:
+        raise NotFound(f"there is no return '{return_id}'")
+    return order.returns[return_id]
+
+
+def expect(ret: Return, action: str, *statuses: str) -> None:
+    """Conflict unless the return is in one of these statuses."""
+    if ret.status not in statuses:
+        raise Conflict(f"return {ret.id} is {ret.status}; {action} is possible when it is {' or '.join(statuses)}")
+
+
+def due_units(line: ReturnLine, upto: int | None = None) -> list[list[int]]:
+    """Units of a row that have arrived (or, of a settlement, the first `upto`) and are not settled yet."""
+    return minus(lowest(line.units, line.received if upto is None else upto), lowest(line.units, line.settled))
+
+
+def unsettled(ret: Return) -> dict[str, list[list[int]]]:
+    """Units that have arrived and are not settled yet, per line."""
+    out: dict[str, list[list[int]]] = {}
+    for line in ret.lines:
+        if line.received > line.settled:
+            out[line.line_id] = union(out.get(line.line_id, []), due_units(line))
+    return out
+
+
+def settle_status(ret: Return) -> None:
+    """The status once everything that was expected has been settled."""
+    if not any(line.open or line.received > line.settled for line in ret.lines):
+        ret.status = "settled"
+
+
+def change_status(ret: Return) -> str:
+    """A return as a change to the order: pending until it is settled or over."""
+    return {"settled": "done", "rejected": "refused", "cancelled": "refused", "expired": "refused"}.get(ret.status, "pending")
+
+
+def free_rest(order: Order, ret: Return) -> None:
+    """What has not arrived may be returned otherwise."""
+    for line in ret.lines:
+        order.summary.lines[line.line_id].return_initiated -= line.open
+        line.closed += line.open
+
+
+def returnable(order: Order, line: PlacedLine, settings: Settings) -> list[list[int]]:
+    """Units of a line that may come back: they have arrived (or left, where nobody confirms), and are not on their way back already."""
+    free = minus(_arrived(order, line, settings), returning_units(order, line.id))
+    return lowest(free, min(count(free), available_to_return(order.summary.lines[line.id], confirmed(order, line, settings))))
+
+
+def confirmed(order: Order, line: PlacedLine, settings: Settings) -> bool:
+    """Whether somebody confirms delivery of this line's group."""
+    group = order.group_of(line)
+    return settings.method(group.method).delivery_confirmation == "carrier"
+
+
+def shipped_from(order: Order, line_id: str) -> str:
+    """Where a line's first parcel left from."""
+    parcel = next(parcel for parcel in order.shipments.values() if line_id in parcel.lines)
+    return order.fulfillment_orders[parcel.fulfillment_order_id].location_id
+
+
+def _arrived(order: Order, line: PlacedLine, settings: Settings) -> Units:
+    needs = confirmed(order, line, settings)
+    return union(*(parcel.lines.get(line.id, []) for parcel in order.shipments.values() if parcel.delivered_at or not needs))
