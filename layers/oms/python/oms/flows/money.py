@@ -14,6 +14,7 @@ from oms.orders.order import Order
 from oms.payments.funds import Part
 from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
 from oms.payments.ledger import find
+from oms.payments.payouts import gateway_of
 from oms.payments.requests import ask
 from oms.payments.transfers import Answer, Move, Transfer, add_moves, record, under_way
 from oms.storage.orders import Cause, StockShort, commit, update
@@ -55,7 +56,7 @@ def move(order: Order, transfer: Transfer, plan: Plan, book: Callable[[Order], N
 
 def _ask(order: Order, each: Move) -> Answer:
     payment = order.payments[each.payment_id]
-    return Answer(each, ask(gateway_for(GATEWAYS, payment.gateway), payment, each.what))
+    return Answer(each, ask(gateway_for(GATEWAYS, gateway_of(payment, each.what)), payment, each.what))
 
 
 def _is_enough(order: Order, plan: Plan) -> bool:
