@@ -95,6 +95,7 @@ def pay(
             invoice_id=issued.id,
             shipment_id=issued.shipment_id,
             change_id=issued.change_id,
+            return_id=issued.return_id,
             total_amount=issued.total_amount,
             applied=sum(row["amount"] for row in issued.applied) or None,
             receivable=sum(row["amount"] for row in issued.receivables) or None,

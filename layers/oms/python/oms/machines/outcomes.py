@@ -15,7 +15,7 @@ from oms.clock import parse
 from oms.orders.order import Order
 from oms.orders.quantities import kept, open_units
 from oms.orders.records import FulfillmentOrder, Return, Wait
-from oms.returns.returns import unsettled
+from oms.returns.states import unsettled, wants_label
 
 
 @dataclass(frozen=True)
@@ -110,13 +110,16 @@ def _stock(order: Order) -> Resume | None:
 
 
 def _approval(order: Order, ret: Return) -> Resume | None:
-    return {"requested": None, "rejected": go("rejected"), "cancelled": go("cancelled")}.get(ret.status, go("wait_for_goods"))
+    on = go("buy_label") if wants_label(ret) else go("wait_for_goods")
+    return {"requested": None, "rejected": go("rejected"), "cancelled": go("cancelled")}.get(ret.status, on)
 
 
 def after_goods(order: Order, ret: Return) -> Resume | None:
-    """Where a return goes from Wait for goods, and again from Return."""
+    """Where a return goes from Wait for goods, and again from Return and Buy label."""
     if unsettled(ret):
         return go("return")
+    if wants_label(ret):
+        return go("buy_label")
     return go(ret.status) if ret.status in ("settled", "cancelled", "expired", "rejected") else None
 
 

@@ -56,6 +56,7 @@ def totals(order: Order) -> Totals:
     for change in order.changes.values():
         for fee in [fee for fee in change.fees if change.decided or fee.delivery_group]:
             (charges if fee.delivery_group else fees).append(fee.frozen)
+    fees += charged_for_returns(order)
     return Totals(
         product_amount=sum(share.price for share in goods),
         adjustment_amount=sum(share.adjustment + share.order_adjustment for share in goods),
@@ -64,6 +65,17 @@ def totals(order: Order) -> Totals:
         tax_amount=sum(share.tax for share in [*goods, *charges, *fees]),
         grand_total=sum(share.total for share in [*goods, *charges, *fees]),
     )
+
+
+def charged_for_returns(order: Order) -> list[Share]:
+    """What returns have cost so far, as their invoices say, less what was given back of that."""
+    gross = order.placed.tax_mode == "gross"
+    rows = [(row, 1) for invoice in order.invoices.values() if invoice.return_id for row in invoice.fees]
+    rows += [(row, -1) for memo in order.credit_memos.values() if memo.return_id for row in memo.fees]
+    return [
+        Share(price=row["total_amount" if gross else "net_amount"], taxes=tuple(row["taxes"]), total=row["total_amount"]) * sign
+        for row, sign in rows
+    ]
 
 
 def line_share(order: Order, line_id: str) -> Share:

@@ -133,8 +133,6 @@ def _hand_over(order: Order, ret: Return, request: ReturnRequest, settings: Sett
     for line in ret.lines:
         row = said.get(line.line_id) or said[order.line(line.line_id)[0].bundle_of or ""]
         rows.append(
-            ReceivedLine(
-                line_id=line.line_id, quantity=line.quantity, condition=row.condition or "resellable", disposition=row.disposition
-            )
+            ReceivedLine(line_id=line.line_id, quantity=line.quantity, condition=row.condition or "resellable", disposition=row.disposition)
         )
     receive(order, ret, ReceiveRequest(lines=rows, location_id=request.location_id), settings)

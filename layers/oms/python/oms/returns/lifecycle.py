@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oms.orders.order import Order
 from oms.orders.records import Return
-from oms.returns.states import expect, free_rest, unsettled
+from oms.returns.states import COMING, expect, free_rest, unsettled
 
 
 def approve(order: Order, ret: Return) -> None:
@@ -34,7 +34,7 @@ def cancel(order: Order, ret: Return) -> None:
 
 def close(order: Order, ret: Return) -> None:
     """Nothing more is expected: what has not arrived is free again."""
-    expect(ret, "close", "approved", "in_transit", "partially_received")
+    expect(ret, "close", *COMING)
     free_rest(order, ret)
     ret.status = "received" if unsettled(ret) else "settled" if any(line.settled for line in ret.lines) else "cancelled"
     _want_no_label(ret)
@@ -43,7 +43,7 @@ def close(order: Order, ret: Return) -> None:
 
 def expire(order: Order, ret: Return) -> None:
     """The goods did not come in time."""
-    if ret.status in ("requested", "approved", "in_transit", "partially_received"):
+    if ret.status in ("requested", *COMING):
         free_rest(order, ret)
         ret.status = "expired"
         _want_no_label(ret)

@@ -12,7 +12,7 @@ from oms.money.units import count, lowest
 from oms.orders.order import Order, StockChange
 from oms.orders.records import PlacedLine, ProcessException, Receipt, Return, ReturnLine
 from oms.returns.requests import USUAL, ReceivedLine, ReceiveRequest
-from oms.returns.states import expect, returnable, shipped_from
+from oms.returns.states import COMING, expect, returnable, shipped_from
 from oms.settings import Settings
 
 KIND = "unexpected_goods"
@@ -21,7 +21,7 @@ _HINT = "Ask the customer whose goods these are. Take them back as a return of t
 
 def receive(order: Order, ret: Return, request: ReceiveRequest, settings: Settings) -> None:
     """Note what was in a box, and count it. Wrong items, and what could not be returned, pay nothing. Invalid for unknown names."""
-    expect(ret, "receive", "approved", "in_transit", "partially_received")
+    expect(ret, "receive", *COMING)
     faults = [
         Fault(f"the order has no line '{row.line_id}'", f"/lines/{index}/line_id")
         for index, row in enumerate(request.lines)
@@ -30,8 +30,6 @@ def receive(order: Order, ret: Return, request: ReceiveRequest, settings: Settin
     place = request.location_id or ret.location_id
     if place and place not in settings.locations:
         faults.append(Fault(f"there is no location '{place}'", "/location_id"))
-    elsewhere = [index for index, row in enumerate(request.lines) if row.sku and not place and not _lines_of(order, ret, row)]
-    faults += [Fault("say where it is: it is of no line of the order", "/location_id")] if elsewhere else []
     if faults:
         raise invalid(*faults)
     before, surplus = sum(line.received for line in ret.lines), []
@@ -70,7 +68,7 @@ def _take(order: Order, ret: Return, line_id: str, quantity: int, settings: Sett
         line.received += part
         left -= part
     placed, state = order.line(line_id)
-    units = _also(order, placed, left, mine[0].resolution if mine else "refund", settings) if left and order.shipments else []
+    units = _also(order, placed, left, mine[0].resolution if mine else "refund", settings) if left else []
     if units:
         more = count(units)
         resolution, reason = (mine[0].resolution, mine[0].reason) if mine else ("refund", "")
@@ -118,7 +116,7 @@ def _note_surplus(order: Order, ret: Return, row: ReceivedLine, quantity: int, p
         quantity=quantity,
         condition=row.condition,
         disposition=row.disposition or "quarantine",
-        location_id=place or shipped_from(order, line_id),
+        location_id=place or shipped_from(order, ret.lines[0].line_id),
         note=row.note,
         at=order.now,
         settled=True,

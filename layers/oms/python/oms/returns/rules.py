@@ -67,7 +67,8 @@ class AppliesTo(Wire):
 
 class ReturnRule(Wire):
     """`PUT /v1/return-rules/{id}`. `window_days`: how long after the delivery of its parcel a unit may be announced (None: for ever).
-    `approval`: whether a return inside the rules needs nobody's approval. `priority`: the lowest number decides, ties by id."""
+    `approval`: whether a return inside the rules needs nobody's approval. `label`: whether a label is bought for it once it is approved.
+    `priority`: the lowest number decides, ties by id."""
 
     window_days: Annotated[int, Strict(), Field(ge=0, le=3650)] | None = None
     final_sale: bool = False
@@ -75,6 +76,7 @@ class ReturnRule(Wire):
     customer_pays_shipping: bool = False
     resolutions: Annotated[list[Resolution], Field(min_length=1, max_length=3)] = RESOLUTIONS
     approval: Literal["automatic", "manual"] = "manual"
+    label: bool = False
     applies_to: AppliesTo = AppliesTo()
     priority: Count = 100
 
@@ -96,6 +98,7 @@ class LineRule(Stored):
     customer_pays_shipping: bool = False
     resolutions: list[Resolution] = RESOLUTIONS
     approval: Literal["automatic", "manual"] = "manual"
+    label: bool = False
 
     @property
     def named(self) -> str:

@@ -10,7 +10,8 @@ from oms.orders.records import PlacedLine, Return, ReturnLine
 from oms.service.stages import returning_units
 from oms.settings import Settings
 
-ENDS = ("settled", "rejected", "cancelled", "expired")
+COMING = ("approved", "in_transit", "partially_received")
+"""Statuses in which goods are on their way, or about to be."""
 
 
 def find(order: Order, return_id: str) -> Return:
@@ -38,6 +39,11 @@ def unsettled(ret: Return) -> dict[str, list[list[int]]]:
         if line.received > line.settled:
             out[line.line_id] = union(out.get(line.line_id, []), due_units(line))
     return out
+
+
+def wants_label(ret: Return) -> bool:
+    """Whether a label is to be bought for it now: somebody asked for one, and the goods may come."""
+    return ret.status in COMING and any(label.status == "wanted" for label in ret.labels)
 
 
 def settle_status(ret: Return) -> None:
