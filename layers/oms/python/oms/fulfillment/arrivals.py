@@ -20,9 +20,9 @@ def arrive(order: Order, shipments: Iterable[Shipment], at: str, *, assumed: boo
     """
     for parcel in shipments:
         parcel.status, parcel.status_at, parcel.delivered_at = "delivered", at, at
-        for line_id, units in parcel.lines.items():
+        for line_id in parcel.lines:
             if not parcel.replaces:
-                order.summary.lines[line_id].delivered += count(minus(units, parcel.written_off.get(line_id, [])))
+                order.summary.lines[line_id].delivered += count(parcel.brings(line_id))
             recount(order, line_id)
         order.record("shipment.delivered", shipment_id=parcel.id, fulfillment_order_id=parcel.fulfillment_order_id, delivered_at=at)
         if parcel.written_off and not assumed:
@@ -43,13 +43,8 @@ def write_off(order: Order, parcel: Shipment, line_id: str, units: Units) -> Non
 def recount(order: Order, line_id: str) -> None:
     """Count anew of how many lost units the replacement has arrived: the customer has those after all."""
     lost = union(*(parcel.written_off.get(line_id, []) for parcel in order.sold))
-    there = union(*(brought(parcel, line_id) for parcel in order.shipments.values() if parcel.replaces and parcel.delivered_at))
+    there = union(*(parcel.brings(line_id) for parcel in order.shipments.values() if parcel.replaces and parcel.delivered_at))
     order.summary.lines[line_id].lost_replaced = count(lost) - count(minus(lost, there))
-
-
-def brought(parcel: Shipment, line_id: str) -> list[list[int]]:
-    """Units of a line that a parcel has brought, or will bring: without those that are written off."""
-    return minus(parcel.lines.get(line_id, []), parcel.written_off.get(line_id, []))
 
 
 def follow_parcels(order: Order, fo: FulfillmentOrder) -> None:

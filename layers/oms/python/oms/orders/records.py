@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from oms.money.shares import Frozen, Share, TaxMode, TaxRounding
+from oms.money.units import minus
 from oms.stored import Stored
 
 
@@ -360,6 +361,10 @@ class Shipment(Record):
     replaces: str | None = None
     written_off: dict[str, list[list[int]]] = {}
 
+    def brings(self, line_id: str) -> list[list[int]]:
+        """Units of a line that it has brought, or will bring: all but those that are written off."""
+        return minus(self.lines.get(line_id, []), self.written_off.get(line_id, []))
+
     @property
     def to_invoice(self) -> bool:
         """Whether it was sold and is not invoiced yet."""
@@ -368,7 +373,7 @@ class Shipment(Record):
     @property
     def ended(self) -> bool:
         """Whether nothing of it is on its way any more: it was delivered, or all of it is written off."""
-        return bool(self.delivered_at) or all(units == self.written_off.get(line_id) for line_id, units in self.lines.items())
+        return bool(self.delivered_at) or not any(self.brings(line_id) for line_id in self.lines)
 
 
 class ReturnLine(Stored):

@@ -292,9 +292,9 @@ def _by_rule(
 
 
 def _arrived(order: Order, line: PlacedLine, settings: Settings) -> list[list[int]]:
-    parcels = order.shipments.values()
     needs = confirmed(order, line, settings)
-    return union(*(parcel.lines.get(line.id, []) for parcel in parcels if parcel.delivered_at or not needs))
+    there = [parcel for parcel in order.shipments.values() if parcel.delivered_at or not (needs or parcel.replaces)]
+    return union(*(parcel.brings(line.id) for parcel in there))
 
 
 def _shipped_from(order: Order, line_id: str) -> str:
