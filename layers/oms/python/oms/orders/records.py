@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from oms.money.shares import Frozen, Share, TaxMode, TaxRounding
+from oms.money.units import minus
 from oms.stored import Stored
 
 
@@ -176,7 +177,10 @@ class LineState(Stored):
     """Counters of one line (design section 4). `pins`: units reserved per location and not yet on a fulfillment order.
 
     `excluded`: places that could not serve the line after all. `attempts`: how often units of it had to be routed again. `promise`: while
-    units wait for stock. `cancelled_runs`: numbers of the cancelled units, where they are not simply the highest.
+    units wait for stock. `cancelled_runs`: numbers of the cancelled units, where they are not simply the highest. `to_replace`: units whose
+    replacement has no place yet, by what they are replaced for (a change or a return).
+
+    `lost` units were written off; `lost_delivered` of them had been delivered before, and of `lost_replaced` the replacement has arrived.
     """
 
     ordered: int = 0
@@ -187,6 +191,8 @@ class LineState(Stored):
     shipped: int = 0
     delivered: int = 0
     lost: int = 0
+    lost_delivered: int = 0
+    lost_replaced: int = 0
     return_initiated: int = 0
     returned: int = 0
     reshipped: int = 0
@@ -195,6 +201,7 @@ class LineState(Stored):
     attempts: int = 0
     promise: Promise | None = None
     cancelled_runs: list[list[int]] = []
+    to_replace: dict[str, list[list[int]]] = {}
 
 
 class LineChunk(Record):
@@ -282,7 +289,8 @@ class Summary(Record):
 
 
 class FulfillmentLine(Stored):
-    """Units of one line on a fulfillment order; `rejected` includes what was picked short and what was `taken_back` from the location."""
+    """Units of one line on a fulfillment order; `rejected` includes what was picked short and what was `taken_back` from the location.
+    `units`: of a replacement, which ones it has still to send."""
 
     quantity: int
     shipped: int = 0
@@ -290,6 +298,7 @@ class FulfillmentLine(Stored):
     taken_back: int = 0
     cancelled: int = 0
     cancel_requested: int = 0
+    units: list[list[int]] = []
 
     @property
     def open(self) -> int:
@@ -300,7 +309,8 @@ class FulfillmentLine(Stored):
 class FulfillmentOrder(Record):
     """Work for one location, one delivery group. `window`: when the capacity window starts that it has a place in.
 
-    `held_by`: location, order (its holds) or payment (its share is not covered). `trusted_by`: who let it go without money.
+    `held_by`: location, order (its holds) or payment (its share is not covered). `trusted_by`: who let it go without money. `replaces`: it
+    sends units once more, which were sold and sent before, and costs nothing; this is the change or return it is for.
     """
 
     id: str
@@ -320,6 +330,7 @@ class FulfillmentOrder(Record):
     lines: dict[str, FulfillmentLine]
     explanation: dict[str, Any] = {}
     explained_by: str | None = None
+    replaces: str | None = None
     created_at: str = ""
 
 
@@ -331,7 +342,9 @@ class Explanation(Record):
 
 
 class Shipment(Record):
-    """One parcel: which units it holds, and how far it is. `invoice_id` once its share is captured."""
+    """One parcel: which units it holds, and how far it is. `invoice_id` once its share is captured. `replaces`: of a replacement, what it
+    is for; it is never invoiced, and its units count as sent and delivered by the parcel that was sold. `written_off`: units of it that
+    have not come (see oms.service.claims)."""
 
     id: str
     fulfillment_order_id: str
@@ -345,6 +358,22 @@ class Shipment(Record):
     delivered_at: str | None = None
     lines: dict[str, list[list[int]]]
     invoice_id: str | None = None
+    replaces: str | None = None
+    written_off: dict[str, list[list[int]]] = {}
+
+    def brings(self, line_id: str) -> list[list[int]]:
+        """Units of a line that it has brought, or will bring: all but those that are written off."""
+        return minus(self.lines.get(line_id, []), self.written_off.get(line_id, []))
+
+    @property
+    def to_invoice(self) -> bool:
+        """Whether it was sold and is not invoiced yet."""
+        return not self.invoice_id and not self.replaces
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of it is on its way any more: it was delivered, or all of it is written off."""
+        return bool(self.delivered_at) or not any(self.brings(line_id) for line_id in self.lines)
 
 
 class ReturnLine(Stored):

@@ -7,8 +7,9 @@ from zlib import crc32
 from pydantic import Field
 
 from oms.errors import Conflict, Fault, NotFound, invalid
+from oms.fulfillment.arrivals import arrive
 from oms.fulfillment.unfillable import give_up, why_unfillable
-from oms.fulfillment.work import arrive, cancel_work
+from oms.fulfillment.work import cancel_work
 from oms.orders.order import Order
 from oms.orders.records import FulfillmentOrder, ProcessException
 from oms.orders.statuses import totals
@@ -140,7 +141,7 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
         raise invalid(Fault(f"this exception can be resolved by {' or '.join(offered) or 'nothing'}; or use /retry, /abandon", "/action"))
     close_exception(order, problem, "resolved", action, note)
     if action == "mark_delivered":
-        arrive(order, [parcel for parcel in order.shipments_of(problem.subject) if not parcel.delivered_at], order.now)
+        arrive(order, order.under_way(problem.subject), order.now)
     if action == "cancel_and_refund":
         order.summary.gives_up = True  # Allocate, where it goes on, looks a last time
     if action in ("release_anyway", "cancel"):
@@ -153,7 +154,7 @@ def release_paid(order: Order) -> None:
     """Release work that was held for want of money and is covered now, and close what was open about it and about parcels whose capture
     was declined: their execution goes on, and tries again."""
     released = release_covered(order)
-    released += [fo.id for fo in order.fulfillment_orders.values() if any(not parcel.invoice_id for parcel in order.shipments_of(fo.id))]
+    released += [fo.id for fo in order.fulfillment_orders.values() if any(parcel.to_invoice for parcel in order.shipments_of(fo.id))]
     for problem in list(order.exceptions.values()):
         if problem.status == "open" and problem.kind == "payment" and problem.subject in released:
             close_exception(order, problem, "resolved", "paid", None)

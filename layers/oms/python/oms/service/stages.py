@@ -39,8 +39,8 @@ def free_units(order: Order, line_id: str) -> list[list[int]]:
 
 
 def gone_units(order: Order, line_id: str) -> list[list[int]]:
-    """Units that have left."""
-    return union(*(parcel.lines.get(line_id, []) for parcel in order.shipments.values()))
+    """Units that have left; sending them again changes nothing."""
+    return union(*(parcel.lines.get(line_id, []) for parcel in order.sold))
 
 
 def held_units(order: Order, line_id: str) -> list[list[int]]:
