@@ -14,7 +14,8 @@ from oms.api.commands import command
 from oms.api.http import asked, client_of, create_api, json_body, may, parsed, reply
 from oms.api.kinds import CANCELLATIONS
 from oms.api.observe import observed
-from oms.api.service import caller_of, request_return, return_answer
+from oms.api.returns import RETURNS
+from oms.api.service import caller_of, return_answer
 from oms.errors import Forbidden, NotFound
 from oms.flows.holds import follow_rest
 from oms.flows.outages import decide as decide_outage
@@ -92,7 +93,7 @@ def _edit(order: Order, request: edits.EditRequest, caller: Caller) -> Sequence[
 
 ADJUSTMENTS = Kind("adjustments", adjustments.AdjustRequest, _adjust)
 EDITS = Kind("edits", edits.EditRequest, _edit)
-KINDS = {kind.route: kind for kind in (CANCELLATIONS, ADJUSTMENTS, EDITS)}
+KINDS = {kind.route: kind for kind in (CANCELLATIONS, ADJUSTMENTS, EDITS, RETURNS)}
 """What may wait for an approval."""
 
 
@@ -124,13 +125,13 @@ def post_approval(change_id: str, action: str) -> Response[str]:
 
 @app.post("/v1/orders/<order_id>/returns")
 def post_return(order_id: str) -> Response[str]:
-    """Announce a return (RMA): any as an agent, one's own as a customer."""
-    return request_return(app, order_id, caller_of(app))
+    """Announce a return (RMA), or take the goods back at once: any as an agent, one's own RMA as a customer."""
+    return change_order(app, order_id, RETURNS, caller_of(app))
 
 
 @app.post("/v1/returns/<return_id>/<action>")
 def post_return_action(return_id: str, action: str) -> Response[str]:
-    """approve, reject, receive, close, cancel; notes."""
+    """approve, reject, labels, receive, close, cancel; notes."""
     body = json_body(app, required=action in ("receive", "notes"))
     acts: dict[str, Callable[[Order], None]] = {
         "approve": lambda order: returns.approve(order, returns.find(order, return_id)),
@@ -138,6 +139,7 @@ def post_return_action(return_id: str, action: str) -> Response[str]:
         "cancel": lambda order: returns.cancel(order, returns.find(order, return_id)),
         "close": lambda order: returns.close(order, returns.find(order, return_id)),
         "receive": lambda order: returns.receive(order, returns.find(order, return_id), parsed(body, returns.ReceiveRequest), settings()),
+        "labels": lambda order: _want_label(order, body, return_id),
         "notes": lambda order: _note(order, body, returns.find(order, return_id)),
     }
     act = _choose(acts, action, "return")
@@ -146,7 +148,7 @@ def post_return_action(return_id: str, action: str) -> Response[str]:
         act(order)
         return return_id
 
-    return command(app, _order_id(return_id, "return"), run, _return, status=201 if action == "notes" else 200)
+    return command(app, _order_id(return_id, "return"), run, _return, status={"notes": 201, "labels": 202}.get(action, 200))
 
 
 @app.post("/v1/exceptions/<exception_id>/<action>")
@@ -199,6 +201,12 @@ def _decide_apart(exception_id: str, action: str, body: Any) -> Response[str]:
 
 def _note(order: Order, body: Any, about: Return | ProcessException) -> None:
     notes.add_note(order, parsed(body, notes.NoteRequest), client_of(app), about)
+
+
+def _want_label(order: Order, body: Any, return_id: str) -> None:
+    from oms.returns.labels import want_label  # noqa: PLC0415 many shops let customers find their own way back
+
+    want_label(order, returns.find(order, return_id), parsed(body, returns.LabelRequest))
 
 
 def _agent() -> Caller:

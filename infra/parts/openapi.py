@@ -30,7 +30,7 @@ from oms.payments.news import SandboxNews
 from oms.payments.receipts import ReceivedPayment
 from oms.payments.records import CreditMemo, Invoice, PaymentEvent
 from oms.payments.tender_request import Tender
-from oms.returns.returns import ReasonRequest, ReceiveRequest, ReturnRequest
+from oms.returns.returns import LabelRequest, ReasonRequest, ReceiveRequest, ReturnRequest
 from oms.returns.rules import ReturnRule
 from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, PostalArea, RuleGroup
@@ -62,6 +62,7 @@ ACTIONS: dict[str, dict[str, type[BaseModel]]] = {
     "POST /v1/returns/{id}/{action}": {
         **dict.fromkeys(("approve", "reject", "cancel", "close"), ReasonRequest),
         "receive": ReceiveRequest,
+        "labels": LabelRequest,
         "notes": NoteRequest,
     },
     "POST /v1/exceptions/{id}/{action}": {
@@ -142,7 +143,7 @@ _QUERY = {
     "GET /v1/backorders": ("sku", "limit", "cursor"),
     "GET /v1/inventory/changes": ("limit", "cursor"),
     "GET /v1/fulfillment-orders": ("location_id", "status", "limit", "cursor"),
-    "GET /v1/returns": ("status", "limit", "cursor"),
+    "GET /v1/returns": ("status", "tracking_number", "limit", "cursor"),
     **dict.fromkeys(("GET /v1/invoices", "GET /v1/credit-memos"), ("order_id", "number", "channel", "limit", "cursor")),
     **dict.fromkeys(("GET /v1/invoices/{id}", "GET /v1/credit-memos/{id}"), ("cursor",)),
     "GET /v1/journal": ("date", "format", "limit", "cursor"),
@@ -280,7 +281,10 @@ def _answer_schemas() -> dict[str, Any]:
         "notes": ref("Note", many=True),
     }
     work = {**dict.fromkeys(("id", "order_id", "order_number", "location_id", "ship_by", "type", "status"), text), "lines": listed}
-    coming = {**dict.fromkeys(("id", "order_id", "status", "requested_at"), text), "lines": listed, "receipts": listed}
+    coming = {
+        **dict.fromkeys(("id", "order_id", "status", "mode", "requested_at"), text),
+        **dict.fromkeys(("lines", "receipts", "labels"), listed),
+    }
     problem = {**dict.fromkeys(("id", "kind", "step", "cause", "hint", "status", "order_id", "opened_at"), text)}
     held = {**dict.fromkeys(("id", "status", "group_id", "created_at", "expires_at", "order_id"), text), "version": number, "lines": listed}
     file = {

@@ -111,7 +111,10 @@ def ship_packages(order: Order, fulfillment_order_id: str, request: ShipRequest)
             name = tracking_key(number)
             holder = claim_of(name) or {}
             if holder.get("order_id"):
-                raise Conflict(f"tracking number {number} belongs to {holder.get('return_id') or 'shipment ' + holder['shipment_id']}", kind="duplicate-tracking-number")
+                raise Conflict(
+                    f"tracking number {number} belongs to {holder.get('return_id') or 'shipment ' + holder['shipment_id']}",
+                    kind="duplicate-tracking-number",
+                )
             tracked[number] = Claim(name, {}, seen=int(holder.get("v", 0)))
             kept[number] = holder.get("kept", [])
     if request.short:

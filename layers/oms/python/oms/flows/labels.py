@@ -26,8 +26,7 @@ def buy_label_step(order_id: str, return_id: str, execution: str) -> dict[str, A
 
 
 def _buy(order: Order, ret: Return, cause: Cause) -> Order:
-    label = labels.wanted(ret)
-    assert label, "wants_label has found one"
+    label = next(label for label in ret.labels if label.status == "wanted")
     sold = CARRIERS[label.carrier].buy_label(_order_for(order, ret, label))
     name = tracking_key(sold.tracking_number)
 
@@ -47,12 +46,12 @@ def _buy(order: Order, ret: Return, cause: Cause) -> Order:
 
 def _order_for(order: Order, ret: Return, label: Label) -> LabelOrder:
     line, _ = order.line(ret.lines[0].line_id)
-    personal = order.personal or Personal()
+    group = (order.personal or Personal()).groups.get(line.delivery_group, {})
     place = settings().locations.get(ret.location_id or shipped_from(order, line.id))
     return LabelOrder(
         key=label.key,
         reference=ret.id,
         currency=order.placed.currency,
-        sender=personal.groups.get(line.delivery_group, {}),
+        sender={**group.get("address", {}), "name": group.get("recipient", {}).get("name")},
         destination=place.address if place else {},
     )

@@ -22,6 +22,7 @@ from oms.orders.records import (
     PlacedTax,
     Promise,
     Return,
+    ReturnFee,
     Shipment,
 )
 from oms.orders.totals import totals_of
@@ -196,8 +197,10 @@ def return_view(order: Order, ret: Return) -> dict[str, Any]:
         "order_id": order.id,
         "order_number": order.placed.order_number,
         "status": ret.status,
-        "mode": "rma",
+        "mode": ret.mode,
         "reduce_shipping": ret.reduce_shipping,
+        **({"location_id": ret.location_id} if ret.location_id else {}),
+        **({"fees": [_named_fee(fee) for fee in ret.fees]} if ret.fees is not None else {}),
         "reason": ret.reason,
         **({"override": ret.override.model_dump()} if ret.override else {}),
         "requested_at": ret.requested_at,
@@ -209,13 +212,20 @@ def return_view(order: Order, ret: Return) -> dict[str, Any]:
                 "settled": line.settled,
                 "reason": line.reason,
                 "resolution": line.resolution,
+                **({"extra": True} if line.extra else {}),
             }
             for line in ret.lines
         ],
+        "labels": [label.model_dump(exclude={"key"}, exclude_none=True) for label in ret.labels],
         "receipts": [receipt.model_dump(exclude_none=True) for receipt in ret.receipts],
         "notes": [note.model_dump() for note in ret.notes],
         "credit_memos": [memo.id for memo in order.credit_memos.values() if memo.return_id == ret.id],
+        "invoices": [invoice.id for invoice in order.invoices.values() if invoice.return_id == ret.id],
     }
+
+
+def _named_fee(fee: ReturnFee) -> dict[str, Any]:
+    return {"code": fee.code, **({"percent": fee.percent} if fee.percent else {"amount": fee.frozen.price})}
 
 
 def exception_view(order: Order, exception_id: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ LABEL = "return_shipping"
 
 @dataclass(frozen=True)
 class Cost:
-    """One thing that a return costs: its code with the taxes on it, what it comes to so far, and of a promotion which one, on which line."""
+    """One thing that a return costs: its code with the taxes on it, what it comes to so far; of a promotion which one, on which line."""
 
     code: str
     taxes: Sequence[PlacedTax]

@@ -27,11 +27,6 @@ def want_label(order: Order, ret: Return, request: LabelRequest) -> None:
     order.record("return.label_requested", return_id=ret.id, carrier=request.carrier)
 
 
-def wanted(ret: Return) -> Label | None:
-    """The next label to be bought."""
-    return next((label for label in ret.labels if label.status == "wanted"), None)
-
-
 def bought(order: Order, ret: Return, asked: Label, sold: SoldLabel) -> bool:
     """Put what the carrier sold on record. False if it is there already. If nobody wants it any more, it has been paid for all the same."""
     known = next((label for label in ret.labels if label.key == asked.key), None)

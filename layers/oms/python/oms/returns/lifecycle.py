@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oms.orders.order import Order
 from oms.orders.records import Return
-from oms.returns.states import COMING, expect, free_rest, unsettled
+from oms.returns.states import COMING, expect, free_rest, unsettled, want_no_label
 
 
 def approve(order: Order, ret: Return) -> None:
@@ -19,7 +19,7 @@ def reject(order: Order, ret: Return, reason: str | None) -> None:
     expect(ret, "reject", "requested")
     free_rest(order, ret)
     ret.status, ret.reason = "rejected", reason
-    _want_no_label(ret)
+    want_no_label(ret)
     order.record("return.rejected", return_id=ret.id, reason=reason)
 
 
@@ -28,7 +28,7 @@ def cancel(order: Order, ret: Return) -> None:
     expect(ret, "cancel", "requested", "approved", "in_transit")
     free_rest(order, ret)
     ret.status = "cancelled"
-    _want_no_label(ret)
+    want_no_label(ret)
     order.record("return.cancelled", return_id=ret.id)
 
 
@@ -37,7 +37,7 @@ def close(order: Order, ret: Return) -> None:
     expect(ret, "close", *COMING)
     free_rest(order, ret)
     ret.status = "received" if unsettled(ret) else "settled" if any(line.settled for line in ret.lines) else "cancelled"
-    _want_no_label(ret)
+    want_no_label(ret)
     order.record("return.closed", return_id=ret.id)
 
 
@@ -46,10 +46,5 @@ def expire(order: Order, ret: Return) -> None:
     if ret.status in ("requested", *COMING):
         free_rest(order, ret)
         ret.status = "expired"
-        _want_no_label(ret)
+        want_no_label(ret)
         order.record("return.expired", return_id=ret.id)
-
-
-def _want_no_label(ret: Return) -> None:
-    """What was not bought yet is not needed any more."""
-    ret.labels = [label for label in ret.labels if label.status != "wanted"]

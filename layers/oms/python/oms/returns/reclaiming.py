@@ -1,7 +1,8 @@
 """Promotions that a return breaks: where the channel says so, the discount that the kept goods still have is taken off the refund.
 
-Only promotions that were given for more than one line, or for the whole order, can break. Whether they do is known where the promotion says
-what it requires (`requires_amount`: of goods, before the order's own adjustments); else giving back anything that it was given for breaks it.
+Only promotions that were given for more than one line, or for the whole order, can break. Whether they do is known where the promotion
+says what it requires (`requires_amount`: of goods, before the order's own adjustments); else giving back anything that it was given for
+breaks it.
 """
 
 from __future__ import annotations

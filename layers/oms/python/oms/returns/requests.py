@@ -11,6 +11,8 @@ from oms.service.fee_requests import FeeRequest
 from oms.wire import Key, Quantity, Text, Wire
 
 Condition = Literal["resellable", "damaged", "wrong_item"]
+Resolution = Literal["refund", "store_credit", "replace"]
+RESOLUTIONS: tuple[Resolution, ...] = ("refund", "store_credit", "replace")
 Disposition = Literal["restock", "quarantine", "discard"]
 USUAL: dict[str, Disposition] = {"resellable": "restock", "damaged": "quarantine", "wrong_item": "quarantine"}
 """What is done with goods in some condition, unless somebody decides otherwise."""
@@ -22,7 +24,7 @@ class ReturnLineRequest(Wire):
     line_id: Key
     quantity: Quantity
     reason: Text = ""
-    resolution: Literal["refund", "store_credit", "replace"] = "refund"
+    resolution: Resolution = "refund"
     condition: Literal["resellable", "damaged"] | None = None
     disposition: Disposition | None = None
 

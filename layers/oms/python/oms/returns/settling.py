@@ -114,8 +114,5 @@ def _both(some: Units, others: Units) -> list[list[int]]:
 
 def _may_cost(order: Order, ret: Return) -> bool:
     """Whether there can be fees, or a promotion to be taken off."""
-    return (
-        bool(ret.fees or ret.labels or ret.reclaims)
-        or (ret.fees is None and any(order.line(line.line_id)[0].return_rule for line in ret.lines))
-        or any(invoice.return_id for invoice in order.invoices.values())
-    )
+    by_rule = ret.fees is None and any(order.line(line.line_id)[0].return_rule for line in ret.lines)
+    return bool(ret.fees or ret.reclaims or by_rule) or any(invoice.return_id for invoice in order.invoices.values())

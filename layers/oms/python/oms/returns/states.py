@@ -46,6 +46,11 @@ def wants_label(ret: Return) -> bool:
     return ret.status in COMING and any(label.status == "wanted" for label in ret.labels)
 
 
+def want_no_label(ret: Return) -> None:
+    """What was not bought yet is not needed any more."""
+    ret.labels = [label for label in ret.labels if label.status != "wanted"]
+
+
 def settle_status(ret: Return) -> None:
     """The status once everything that was expected has been settled."""
     if not any(line.open or line.received > line.settled for line in ret.lines):
@@ -65,8 +70,9 @@ def free_rest(order: Order, ret: Return) -> None:
 
 
 def returnable(order: Order, line: PlacedLine, settings: Settings) -> list[list[int]]:
-    """Units of a line that may come back: they have arrived (or left, where nobody confirms), and are not on their way back already."""
-    free = minus(_arrived(order, line, settings), returning_units(order, line.id))
+    """Units of a line that may come back: they have arrived (or left, where nobody confirms), are not written off, and are not on their
+    way back already."""
+    free = minus(_arrived(order, line, settings), union(returning_units(order, line.id), _to_be_replaced(order, line.id)))
     return lowest(free, min(count(free), available_to_return(order.summary.lines[line.id], confirmed(order, line, settings))))
 
 
@@ -84,4 +90,15 @@ def shipped_from(order: Order, line_id: str) -> str:
 
 def _arrived(order: Order, line: PlacedLine, settings: Settings) -> Units:
     needs = confirmed(order, line, settings)
-    return union(*(parcel.lines.get(line.id, []) for parcel in order.shipments.values() if parcel.delivered_at or not needs))
+    there = [parcel for parcel in order.shipments.values() if parcel.delivered_at or not (needs or parcel.replaces)]
+    return union(*(parcel.brings(line.id) for parcel in there))
+
+
+def _to_be_replaced(order: Order, line_id: str) -> Units:
+    """Units that came back to be replaced, and whose replacement has not come yet: nobody has them."""
+    waiting: Units = []
+    for ret in order.returns.values():
+        back = union(*(lowest(row.units, row.settled) for row in ret.lines if row.line_id == line_id and row.resolution == "replace"))
+        parcels = [parcel for parcel in order.shipments.values() if parcel.replaces == ret.id and parcel.delivered_at]
+        waiting = union(waiting, minus(back, union(*(parcel.brings(line_id) for parcel in parcels))))
+    return waiting

@@ -15,6 +15,7 @@ from oms.orders.records import FulfillmentOrder, ProcessException
 from oms.orders.statuses import totals
 from oms.payments.by_hand import note_by_hand
 from oms.payments.cover import release_covered
+from oms.returns.states import want_no_label
 from oms.service.changes import open_change
 from oms.wire import Amount, Key, Text, Wire
 
@@ -36,6 +37,11 @@ _HINTS = {
         "payment",
         "Look at the gateway whether this instruction moved money. Resolve it as recorded if it did, or as not_done if it did not.",
     ),
+    "NoReplacement": (
+        "stock",
+        "No location can send the replacement. Put stock, then retry; or resolve it as a refund instead.",
+    ),
+    "NoLabel": ("carrier", "The carrier will not sell this label. Agree with the customer on another way back, then resolve it."),
     "Conflict": ("state", "The record does not allow this step now. Read the cause, change what blocks it, then retry."),
     "States.Timeout": ("timeout", "The step took too long. Retry; if it repeats, look at the function's log."),
     "Retryable": ("outage", "A provider could not be reached after several tries. Retry when it is back."),
@@ -91,6 +97,8 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
         "ReturnedToSender": ["resolve:mark_delivered"],
         "Unfillable": ["resolve:cancel_and_refund"],
         "Unsure": ["resolve:recorded", "resolve:not_done"],
+        "NoReplacement": ["resolve:refund"],
+        "NoLabel": ["resolve:no_label"],
     }
     money = _MONEY.get(step, []) if kind == "payment" and error != "Unsure" else []
     actions = ["retry", *by.get(error, []), *money, "abandon"]
@@ -146,6 +154,12 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
         order.summary.gives_up = True  # Allocate, where it goes on, looks a last time
     if action in ("release_anyway", "cancel"):
         _decide_unpaid(order, order.fulfillment_orders[problem.subject], action, by)
+    if action == "refund":
+        from oms.returns.replacing import refund_instead  # noqa: PLC0415 it is seldom needed
+
+        refund_instead(order, order.returns[problem.subject])
+    if action == "no_label":
+        want_no_label(order.returns[problem.subject])
     if action in ("recorded", "not_done"):
         note_by_hand(order, problem.subject, done=action == "recorded", note=note or "")
 
