@@ -129,7 +129,7 @@ BOXES = [{"1": 1}, {"1": 2}, {"2": 1}, {"2": 1}]
 )
 def test_boxes_in_any_order_cost_and_pay_what_one_box_would(boxes: Any) -> None:
     rule = {"fees": [RESTOCKING, {"code": "handling", "amount": 700}]}
-    given = {"rule": rule, "reclaim": True, "adjustments": [PROMOTION], "charge": 777}
+    given: dict[str, Any] = {"rule": rule, "reclaim": True, "adjustments": [PROMOTION], "charge": 777}
     lines = (a_line("1", "A", 3, 333), a_line("2", "B", 3, 777))
     totals = []
     for each in (boxes, [{"1": 3, "2": 2}]):

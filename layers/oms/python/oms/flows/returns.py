@@ -11,7 +11,9 @@ from oms.machines.outcomes import after_goods, go
 from oms.orders.order import Order
 from oms.payments.gift_cards import sells_cards
 from oms.payments.records import CreditMemo, Invoice
-from oms.returns import returns
+from oms.returns.lifecycle import expire
+from oms.returns.settling import charge, credit, next_round, settle
+from oms.returns.states import find
 from oms.storage.orders import Cause, load, update
 
 
@@ -23,10 +25,9 @@ def settle_return_step(order_id: str, return_id: str, execution: str) -> dict[st
 
 def _settle_return(order_id: str, return_id: str, cause: Cause) -> dict[str, Any]:
     order = load(order_id)
-    while round_ := returns.next_round(returns.find(order, return_id)):
-        settle = _replace if round_.kind == "replace" else _pay_back
-        order = settle(order, return_id, cause)
-    return (after_goods(order, returns.find(order, return_id)) or go("wait_for_goods")).output or {}
+    while round_ := next_round(find(order, return_id)):
+        order = (_replace if round_.kind == "replace" else _pay_back)(order, return_id, cause)
+    return (after_goods(order, find(order, return_id)) or go("wait_for_goods")).output or {}
 
 
 def _pay_back(order: Order, return_id: str, cause: Cause) -> Order:
@@ -34,7 +35,7 @@ def _pay_back(order: Order, return_id: str, cause: Cause) -> Order:
     memo, invoice = _documents(order, return_id)
     if invoice and invoice.id not in order.invoices:
         # What the round covers has to be on record before its first document is.
-        order = update(order.id, lambda fresh: returns.next_round(returns.find(fresh, return_id)), cause)
+        order = update(order.id, lambda fresh: next_round(find(fresh, return_id)), cause)
         memo, invoice = _documents(order, return_id)
         if invoice:
             order = pay(order, invoice, lambda fresh: _unless_known(fresh, return_id), cause, netted=invoice.total_amount)
@@ -46,16 +47,16 @@ def _pay_back(order: Order, return_id: str, cause: Cause) -> Order:
         close_cards(order, memo)
 
     def book(fresh: Order, final: CreditMemo) -> None:
-        returns.settle(fresh, returns.find(fresh, return_id), final)
+        settle(fresh, find(fresh, return_id), final)
 
     return give_back(order, memo, book, cause)
 
 
 def _documents(order: Order, return_id: str) -> tuple[CreditMemo | None, Invoice | None]:
     """What the round gives back, and what is charged for it."""
-    ret = returns.find(order, return_id)
-    memo = returns.credit(order, ret)
-    return memo, returns.charge(order, ret, memo) if memo else None
+    ret = find(order, return_id)
+    memo = credit(order, ret)
+    return memo, charge(order, ret, memo) if memo else None
 
 
 def _unless_known(fresh: Order, return_id: str) -> Invoice | None:
@@ -70,7 +71,7 @@ def _replace(order: Order, return_id: str, cause: Cause) -> Order:
     from oms.storage.settings import settings  # noqa: PLC0415
 
     def act(fresh: Order) -> None:
-        ret = returns.find(fresh, return_id)
+        ret = find(fresh, return_id)
         replace(fresh, ret, stock_of({fresh.line(line.line_id)[0].sku for line in ret.lines}), settings())
 
     return update(order.id, act, cause)
@@ -78,5 +79,5 @@ def _replace(order: Order, return_id: str, cause: Cause) -> Order:
 
 def expire_step(order_id: str, return_id: str, execution: str) -> dict[str, Any]:
     """End the wait for goods that never came; what did come is still settled."""
-    order = update(order_id, lambda o: returns.expire(o, returns.find(o, return_id)), Cause("return_order", execution))
-    return (after_goods(order, returns.find(order, return_id)) or go("expired")).output or {}
+    order = update(order_id, lambda o: expire(o, find(o, return_id)), Cause("return_order", execution))
+    return (after_goods(order, find(order, return_id)) or go("expired")).output or {}

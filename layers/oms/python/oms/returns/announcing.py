@@ -95,7 +95,10 @@ def _taken(
 ) -> tuple[list[ReturnLine], list[Fault], bool, bool]:
     """The rows of the return; what the rules have against it, whether they approve it by themselves, and whether they give a label."""
     at = {row.line_id: f"/lines/{index}" for index, row in enumerate(request.lines)}
-    lines, against, faults, automatic, label = [], [], [], True, False
+    lines: list[ReturnLine] = []
+    against: list[Fault] = []
+    faults: list[Fault] = []
+    automatic, label = True, False
     for line_id, (quantity, row) in wanted.items():
         line, _ = order.line(line_id)
         pointer = at.get(line_id, at[row.line_id])
