@@ -9,7 +9,7 @@ from oms.ids import invoice_of, invoice_of_change, memo_of, memo_of_change
 from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments import ledger
-from oms.payments.funds import unapplied
+from oms.payments.funds import paid, unapplied
 from oms.payments.records import Payment, PaymentEvent
 
 
@@ -22,15 +22,8 @@ def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
     rows = _unsettled(order, _documents(order, subject))
     if not rows:
         raise Conflict("there is no instruction to a gateway that has failed or is open for it")
-    for payment, event in rows if done else ():
-        left = ledger.fold(payment).refundable
-        if not (event.document or "").startswith("cm_"):
-            left = min(left, unapplied(order, payment))  # an invoice may have used it since
-        if event.kind == "refund" and event.state == "failed" and event.amount > left:
-            currency = order.placed.currency
-            raise Conflict(
-                f"only {show(left, currency)} of {payment.id} can be paid back now, not {show(event.amount, currency)}; retry instead"
-            )
+    if done:
+        _must_be_there(order, rows)
     for payment, event in rows:
         state = "succeeded" if done else "failed"
         reference = f"by-hand:{event.key}"
@@ -41,6 +34,19 @@ def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
         if done:
             verb = {"capture": "captured", "refund": "refunded", "void": "voided"}.get(event.kind, "authorized")
             order.record(f"payment.{verb}", payment_id=payment.id, amount=event.amount, document_id=event.document, by="hand")
+
+
+def _must_be_there(order: Order, rows: Sequence[tuple[Payment, PaymentEvent]]) -> None:
+    """Conflict unless each tender still has what its declined refunds give back: of goods what paid for them, else what no invoice uses."""
+    for payment in {payment.id: payment for payment, _ in rows}.values():
+        declined = [event for mine, event in rows if mine is payment and event.kind == "refund" and event.state == "failed"]
+        of_goods = sum(event.amount for event in declined if (event.document or "").startswith("cm_"))
+        all_, left = sum(event.amount for event in declined), ledger.fold(payment).refundable
+        needs = ((of_goods, paid(order, payment)), (all_ - of_goods, unapplied(order, payment)), (all_, left))
+        for amount, there in needs:
+            if amount > min(left, there):
+                most, asked = (show(each, order.placed.currency) for each in (min(left, there), amount))
+                raise Conflict(f"only {most} of {payment.id} can be paid back now, not {asked}; retry instead")
 
 
 def _unsettled(order: Order, documents: Sequence[str]) -> list[tuple[Payment, PaymentEvent]]:
