@@ -184,7 +184,7 @@ class PlaceOrder(Wire):
     currency: Currency
     tax_mode: Literal["net", "gross"]
     tax_rounding: Literal["line", "unit"] = "line"
-    on_problem: Literal["refuse"] = "refuse"
+    on_problem: Literal["refuse", "hold"] = "refuse"
     placed_at: Moment | None = None
     placed_by: Name | None = None
     customer: Customer
