@@ -9,7 +9,7 @@ import pytest
 from tests.support.orders import a_card, a_line, an_order
 from tests.support.world import JSON, World, order_body
 
-HELD = {"on_problem": "hold"}
+HELD: JSON = {"on_problem": "hold"}
 
 
 def captured_elsewhere(amount: int) -> JSON:

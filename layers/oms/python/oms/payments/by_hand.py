@@ -14,7 +14,8 @@ from oms.payments.records import Payment, PaymentEvent
 
 
 def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
-    """Settle the last instructions for work, a return or a change that are open or were declined: done by hand, or not done at all.
+    """Settle the last instructions for an order's capture, work, a return or a change that were never answered, or declined: done by hand,
+    or not done at all. What a gateway has taken and thinks about, it will tell itself.
 
     Conflict if there is nothing of the kind, or a tender of a declined refund has not that much left: others were paid back from it since,
     and a retry plans anew. An instruction that was not done is given again under a new key.
@@ -50,24 +51,25 @@ def _must_be_there(order: Order, rows: Sequence[tuple[Payment, PaymentEvent]]) -
 
 
 def _unsettled(order: Order, documents: Sequence[str]) -> list[tuple[Payment, PaymentEvent]]:
-    """The instructions that were given last, together, per kind and document, but those that succeeded. What was declined before that was
-    planned anew since."""
+    """Of the instructions that were given last, together, per kind and document, those that were never answered, else those that were
+    declined. What was declined before that was planned anew since."""
     rounds: dict[tuple[str, str], list[tuple[Payment, PaymentEvent]]] = {}
     for payment in order.payments.values():
         for event in ledger.newest(payment.events):
-            if event.key and event.document and event.document in documents:
+            if event.key and (event.document or "") in documents:
                 rounds.setdefault((event.kind, event.document), []).append((payment, event))
     last = {name: max(event.asked_at or "" for _, event in rows) for name, rows in rounds.items()}
     found = [row for name, rows in rounds.items() for row in rows if (row[1].asked_at or "") == last[name]]
-    return [(payment, event) for payment, event in found if event.state != "succeeded"]
+    unanswered = [(payment, event) for payment, event in found if event.state == "requested" and not event.reference]
+    return unanswered or [(payment, event) for payment, event in found if event.state == "failed"]
 
 
 def _documents(order: Order, subject: str) -> list[str]:
-    """What money is moved for on behalf of a fulfillment order, a return or a change."""
+    """What money is moved for on behalf of a fulfillment order, a return or a change; the authorizations of capture are for none."""
     if subject in order.fulfillment_orders:
         return [subject, *(invoice_of(parcel.id) for parcel in order.shipments_of(subject))]
     if subject in order.returns:
         return [memo_of(subject, settled) for settled in range(sum(line.settled for line in order.returns[subject].lines) + 1)]
     if subject in order.changes:
         return [subject, invoice_of_change(subject), memo_of_change(subject)]
-    return [subject]
+    return ["" if subject == order.id else subject]
