@@ -36,7 +36,7 @@ from oms.orders.order import Order
 from oms.orders.placing import PlaceOrder, content_digest
 from oms.orders.quantities import open_units, reserved
 from oms.payments.accounts import Account
-from oms.payments.gateway import StillPending
+from oms.payments.gateway import StillPending, Unsure
 from oms.payments.records import TERMS
 from oms.payments.tender_request import Tender, gateway_name
 from oms.storage.inventory import stock_of, stock_to_sell
@@ -177,11 +177,12 @@ def _capture(order_id: str, execution: str, seconds_left: Callable[[], float]) -
 
 
 def finish(order: Order, actor: str) -> Placed:
-    """Ask the gateways and record what they say. A gateway that cannot be reached leaves the order to be captured by the next try."""
+    """Ask the gateways and record what they say. A gateway that cannot be reached leaves the order to be captured by the next try; one that
+    cannot say what became of an earlier request leaves it to a person (Unsure)."""
     cause = Cause(actor, "capture")
     try:
         answers = authorize(order, GATEWAYS)
-    except Retryable:
+    except (Retryable, Unsure):
         order.summary.lease = None
         commit(order, cause)
         raise

@@ -18,7 +18,7 @@ from oms.orders.reserve import reserve
 from oms.orders.statuses import totals
 from oms.payments import ledger
 from oms.payments.accounts import Account, claim_credit
-from oms.payments.gateway import Gateways, Instruction, Kind, Outcome, gateway_for
+from oms.payments.gateway import Gateways, Instruction, Kind, Outcome, Unsure, gateway_for
 from oms.payments.records import Payment
 from oms.payments.requests import ask, conclude
 from oms.payments.tender_request import Tender
@@ -125,13 +125,21 @@ def authorize(order: Order, gateways: Gateways) -> list[Answer]:
     """Ask the gateways for every tender that has no answer yet; after a decline, void what had been authorized and pay back what had been
     captured, elsewhere too.
 
-    Repeating it with the same order repeats the same keys, so a crash between here and `conclude_capture` costs nothing.
+    Repeating it with the same order repeats the same keys, so a crash between here and `conclude_capture` costs nothing. Unsure when a
+    gateway cannot say what became of an earlier request; what the others say is noted on the order first.
     """
     answers: list[Answer] = []
+    unsure: Unsure | None = None
     for payment in order.payments.values():
         for event in ledger.newest(payment.events):
             if event.kind == "authorization" and event.state == "requested" and event.key and not _refused(order, answers):
-                answers.append(_ask(order, gateways, payment, "authorization", event.key, event.amount))
+                try:
+                    answers.append(_ask(order, gateways, payment, "authorization", event.key, event.amount))
+                except Unsure as error:
+                    unsure = error
+    if unsure:
+        _note(order, answers)
+        raise unsure
     if not _refused(order, answers):
         return answers
     held = [(answer.payment, answer.outcome.amount, answer.outcome.reference) for answer in answers if answer.outcome.state == "succeeded"]
@@ -147,12 +155,7 @@ def conclude_capture(order: Order, answers: Sequence[Answer]) -> None:
     if order.summary.status != "received":
         return
     refused = _refused(order, answers)
-    for answer in answers:
-        payment, outcome = order.payments[answer.payment.id], answer.outcome
-        conclude(payment, answer.what, outcome)
-        done = {"authorization": "authorized", "refund": "refunded"}.get(answer.what.kind, "voided")
-        verb = {"succeeded": done, "failed": "declined", "requested": "pending"}[outcome.state]
-        order.record(f"payment.{verb}", payment_id=payment.id, amount=outcome.amount, reason=outcome.reason)
+    _note(order, answers)
     order.summary.lease = None
     if refused and order.placed.chunks:
         order.summary.declining = "the payment was declined"  # what is reserved goes back part by part, then it is declined
@@ -170,6 +173,15 @@ def conclude_capture(order: Order, answers: Sequence[Answer]) -> None:
     elif not order.summary.asynchronous:
         order.summary.asynchronous, order.summary.answer = True, 202
         order.record("order.received", grand_total=totals(order).grand_total, currency=order.placed.currency)
+
+
+def _note(order: Order, answers: Sequence[Answer]) -> None:
+    for answer in answers:
+        payment, outcome = order.payments[answer.payment.id], answer.outcome
+        conclude(payment, answer.what, outcome)
+        done = {"authorization": "authorized", "refund": "refunded"}.get(answer.what.kind, "voided")
+        verb = {"succeeded": done, "failed": "declined", "requested": "pending"}[outcome.state]
+        order.record(f"payment.{verb}", payment_id=payment.id, amount=outcome.amount, reason=outcome.reason)
 
 
 def _refused(order: Order, answers: Sequence[Answer]) -> bool:
