@@ -70,10 +70,10 @@ def place_replacements(
 
 
 def replaced(order: Order, line_id: str) -> list[list[int]]:
-    """Units of a line that were sent once more, or are to be."""
+    """Units of a line that were sent once more, or are to be; none whose replacement was written off."""
     waiting = order.summary.lines[line_id].to_replace.values()
     work = [fo.lines[line_id].units for fo in order.fulfillment_orders.values() if fo.replaces and line_id in fo.lines]
-    return union(*waiting, *work, *(parcel.lines.get(line_id, []) for parcel in order.shipments.values() if parcel.replaces))
+    return union(*waiting, *work, *(parcel.brings(line_id) for parcel in order.shipments.values() if parcel.replaces))
 
 
 def _causes(order: Order, only: str | None) -> list[str]:

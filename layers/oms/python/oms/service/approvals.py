@@ -19,6 +19,7 @@ KINDS: dict[str, tuple[str, Limited]] = {
     "adjustments": ("adjustment", "adjust"),
     "edits": ("edit", "adjust"),
     "refunds": ("goodwill", "goodwill"),
+    "claims": ("claim", "goodwill"),
     "exchanges": ("exchange", "refund"),
 }
 """Routes with a limit: the kind of change they make, and which limit counts."""
