@@ -18,7 +18,7 @@ from oms.errors import OmsError
 from oms.flows.fulfillment import ship_packages
 from oms.flows.idempotency import Request
 from oms.flows.tenders import pay_due
-from oms.fulfillment import work
+from oms.fulfillment import arrivals, work
 from oms.orders.order import Order
 from oms.payments.clock import authorization_news, watch_authorizations
 from oms.payments.cover import due
@@ -407,7 +407,7 @@ class Life(RuleBasedStateMachine):
 
 
 def _arrive(order: Order) -> None:
-    work.arrive(order, [parcel for parcel in order.shipments.values() if not parcel.delivered_at], order.now)
+    arrivals.arrive(order, [parcel for parcel in order.shipments.values() if not parcel.delivered_at], order.now)
 
 
 def _close_returns(order: Order) -> None:

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from oms.errors import Conflict, Fault, NotFound, invalid
 from oms.fulfillment.arrivals import follow_parcels, write_off
 from oms.fulfillment.replacements import replace_units, replaced
+from oms.money.shares import Share
 from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.layers import Unit, changed, each_unit, layers_of
 from oms.orders.order import Order
@@ -164,9 +165,10 @@ def _to_send(order: Order, parcel: Shipment, kind: str, line_id: str, units: Uni
 
 def _pay_back(order: Order, change: Change, units: dict[str, list[list[int]]], reduce_shipping: bool) -> None:
     """What the units are still worth goes to zero, and with `reduce_shipping` their part of the delivery charge."""
-    goods, charges = {}, {}
+    goods: dict[Unit, Share] = {}
+    charges: dict[Unit, Share] = {}
     for line_id, mine in units.items():
-        each: list[Unit] = each_unit(line_id, mine)
+        each = each_unit(line_id, mine)
         goods |= changed(order, each, -worth(order, line_id, mine).total, "with_tax")
         if reduce_shipping:
             charges |= changed(order, each, -delivery_worth(order, line_id, mine).total, "with_tax", delivery=True)
