@@ -14,7 +14,10 @@ from oms.fulfillment.capacity import Ahead
 from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
 from oms.orders.reserve import shortage
+from oms.payments.records import ChangeLine
 from oms.routing.sourcing import Left, StockRows, sale, source
+from oms.service.changes import begin_change, go_on
+from oms.service.pay_back import pay_back
 from oms.settings import Settings
 
 
@@ -67,6 +70,20 @@ def place_replacements(
                 if missing := count(state.to_replace.get(cause, [])):
                     faults.append(Fault(f"line '{line_id}': {shortage(line.sku, missing, quantity, route)}", pointer(line_id)))
     return faults
+
+
+def give_up_replacements(order: Order, reason: str) -> None:
+    """What no location can send again is not sent again: the customer is paid back what those units are still worth."""
+    units = {line.id: union(*state.to_replace.values()) for line, state in order.lines() if state.to_replace}
+    change = begin_change(order, "reshipment", "allocate", reason=reason)
+    for line_id, mine in units.items():
+        state = order.summary.lines[line_id]
+        state.reshipped -= sum(map(count, state.to_replace.values()))
+        state.to_replace = {}
+        change.lines.append(ChangeLine(line_id=line_id, units=mine, reason=reason))
+        order.record("order.replacement_cancelled", line_id=line_id, quantity=count(mine), units=mine, reason=reason)
+    pay_back(order, change, units)
+    go_on(order, change)
 
 
 def replaced(order: Order, line_id: str) -> list[list[int]]:

@@ -14,20 +14,18 @@ from pydantic import Field, model_validator
 from oms.errors import Conflict, Fault, NotFound, invalid
 from oms.fulfillment.arrivals import follow_parcels, write_off
 from oms.fulfillment.replacements import replace_units, replaced
-from oms.money.shares import Share
 from oms.money.units import Units, count, lowest, minus, union
-from oms.orders.layers import Unit, changed, each_unit, layers_of
 from oms.orders.order import Order
 from oms.orders.quantities import available_to_reship
 from oms.orders.records import Shipment
-from oms.orders.worth import delivery_worth, worth
 from oms.payments.records import Change, ChangeLine, Claim
 from oms.service.asking import Asked
-from oms.service.changes import begin_change, go_on, measured
+from oms.service.changes import begin_change, go_on
 from oms.service.claimed import claimed, refunded
 from oms.service.exceptions import close_exception
 from oms.service.follow import follow_change
 from oms.service.lines import by_line, quantity_at
+from oms.service.pay_back import pay_back
 from oms.service.reasons import check_reason
 from oms.service.reshipments import MOST_LINES, Send, send_or_refuse
 from oms.service.stages import returning_units
@@ -101,7 +99,7 @@ def claim(order: Order, request: ShipmentClaim, send: Send, settings: Settings, 
     order.record("shipment.claimed", shipment_id=parcel.id, change_id=change.id, kind=request.kind, remedy=request.remedy, lines=quantities)
     if request.remedy == "refund":
         change.reduce_shipping = request.reduce_shipping
-        _pay_back(order, change, units, request.reduce_shipping)
+        pay_back(order, change, units, delivery=request.reduce_shipping)
     else:
         for row in request.lines:
             replace_units(order, row.line_id, again[row.line_id], change.id, row.reason or request.reason)
@@ -161,20 +159,6 @@ def _to_send(order: Order, parcel: Shipment, kind: str, line_id: str, units: Uni
     """Units that need a replacement: what has never come and was sent again meanwhile has one."""
     there = replaced(order, line_id) if kind in _NEVER_CAME and not parcel.replaces else []
     return minus(units, there)
-
-
-def _pay_back(order: Order, change: Change, units: dict[str, list[list[int]]], reduce_shipping: bool) -> None:
-    """What the units are still worth goes to zero, and with `reduce_shipping` their part of the delivery charge."""
-    goods: dict[Unit, Share] = {}
-    charges: dict[Unit, Share] = {}
-    for line_id, mine in units.items():
-        each = each_unit(line_id, mine)
-        goods |= changed(order, each, -worth(order, line_id, mine).total, "with_tax")
-        if reduce_shipping:
-            charges |= changed(order, each, -delivery_worth(order, line_id, mine).total, "with_tax", delivery=True)
-    with measured(order, change):
-        layers = [*layers_of(goods, apart=True), *layers_of(charges, delivery=True, apart=True)]
-        change.layers += [layer for layer in layers if any(band.share.total or band.share.tax for band in layer.bands)]
 
 
 def _follow(order: Order, parcel: Shipment) -> None:
