@@ -245,4 +245,6 @@ def _elsewhere(order: Order) -> int:
 
 def _done(payment: Payment, kind: str) -> list[PaymentEvent]:
     newest = ledger.newest(payment.events)
-    return [e for e in newest if e.kind == kind and e.state == "succeeded" and not e.into and not (e.reference or "").startswith("by-hand:")]
+    return [
+        e for e in newest if e.kind == kind and e.state == "succeeded" and not e.into and not (e.reference or "").startswith("by-hand:")
+    ]
