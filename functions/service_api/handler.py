@@ -1,5 +1,5 @@
-"""What agents do: holds, notes, cancellations, adjustments, edits, approvals, returns, process exceptions. Customers may do some of it for
-their own orders."""
+"""What agents do: holds, notes, cancellations, adjustments, edits, reshipments, claims, goodwill, approvals, returns, process exceptions.
+Customers may do some of it for their own orders."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from oms.api.service import caller_of, return_answer
 from oms.errors import Forbidden, NotFound
 from oms.flows.holds import follow_rest
 from oms.flows.outages import decide as decide_outage
+from oms.flows.replacements import send_again
 from oms.flows.shortages import annotate, decide
 from oms.fulfillment.work import follow_holds, to_follow
 from oms.ids import order_of
@@ -30,7 +31,7 @@ from oms.orders.view import exception_view, order_view
 from oms.payments import breaker
 from oms.payments.records import Change
 from oms.returns import returns
-from oms.service import adjustments, edits, exceptions, notes, shortages
+from oms.service import adjustments, claims, edits, exceptions, goodwill, notes, reshipments, shortages
 from oms.service.self_service import Caller
 from oms.storage.inventory import stock_of
 from oms.storage.orders import Cause, load
@@ -92,9 +93,24 @@ def _edit(order: Order, request: edits.EditRequest, caller: Caller) -> Sequence[
     return [edits.edit(order, request, stock_of, settings(), caller.actor)]
 
 
+def _reship(order: Order, request: reshipments.ReshipRequest, caller: Caller) -> Sequence[Change]:
+    return [reshipments.reship(order, request, send_again, settings(), caller.actor)]
+
+
+def _claim(order: Order, request: claims.ShipmentClaim, caller: Caller) -> Sequence[Change]:
+    return [claims.claim(order, request, send_again, settings(), caller.actor)]
+
+
+def _refund(order: Order, request: goodwill.GoodwillRequest, caller: Caller) -> Sequence[Change]:
+    return [goodwill.refund(order, request, settings(), caller.actor)]
+
+
 ADJUSTMENTS = Kind("adjustments", adjustments.AdjustRequest, _adjust)
 EDITS = Kind("edits", edits.EditRequest, _edit)
-KINDS = {kind.route: kind for kind in (CANCELLATIONS, ADJUSTMENTS, EDITS, RETURNS)}
+RESHIPMENTS = Kind("reshipments", reshipments.ReshipRequest, _reship)
+CLAIMS = Kind("claims", claims.ShipmentClaim, _claim)
+REFUNDS = Kind("refunds", goodwill.GoodwillRequest, _refund)
+KINDS = {kind.route: kind for kind in (CANCELLATIONS, ADJUSTMENTS, EDITS, CLAIMS, REFUNDS, RETURNS)}
 """What may wait for an approval."""
 
 
@@ -114,6 +130,25 @@ def post_adjustment(order_id: str) -> Response[str]:
 def post_edit(order_id: str) -> Response[str]:
     """Add lines, change quantities, prices, addresses, methods."""
     return change_order(app, order_id, EDITS, _agent())
+
+
+@app.post("/v1/orders/<order_id>/reshipments")
+def post_reshipment(order_id: str) -> Response[str]:
+    """Send units that have left once more, for nothing."""
+    return change_order(app, order_id, RESHIPMENTS, _agent())
+
+
+@app.post("/v1/orders/<order_id>/refunds")
+def post_refund(order_id: str) -> Response[str]:
+    """Give money back without a return, for goodwill."""
+    return change_order(app, order_id, REFUNDS, _agent())
+
+
+@app.post("/v1/shipments/<shipment_id>/claims")
+def post_claim(shipment_id: str) -> Response[str]:
+    """Units of a parcel are lost, damaged or missing: send them again, or pay them back."""
+    parsed(json_body(app), claims.ClaimRequest)  # which shipment it is, only the path says
+    return change_order(app, _order_id(shipment_id, "shipment"), CLAIMS, _agent(), shipment_id=shipment_id)
 
 
 @app.post("/v1/approvals/<change_id>/<action>")

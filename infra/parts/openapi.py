@@ -37,10 +37,13 @@ from oms.routing.rules import CostTable, PostalArea, RuleGroup
 from oms.routing.simulation_request import SimulationRequest
 from oms.service.adjustments import AdjustRequest
 from oms.service.cancellations import CancelRequest, CancelResponse
+from oms.service.claims import ClaimRequest
 from oms.service.edits import EditRequest
 from oms.service.exceptions import CloseRequest, ResolveRequest
+from oms.service.goodwill import GoodwillRequest
 from oms.service.limits import RoleSettings
 from oms.service.notes import NoteRequest
+from oms.service.reshipments import ReshipRequest
 from oms.service.tracking import TrackingRequest
 from oms.settings import KINDS, SINGLE, ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 
@@ -80,6 +83,9 @@ BODIES: dict[str, type[BaseModel]] = {
     "POST /v1/orders/{id}/cancellations": CancelRequest,
     "POST /v1/orders/{id}/adjustments": AdjustRequest,
     "POST /v1/orders/{id}/edits": EditRequest,
+    "POST /v1/orders/{id}/reshipments": ReshipRequest,
+    "POST /v1/orders/{id}/refunds": GoodwillRequest,
+    "POST /v1/shipments/{id}/claims": ClaimRequest,
     "POST /v1/orders/{id}/returns": ReturnRequest,
     "POST /v1/track/{token}/cancellations": CancelRequest,
     "POST /v1/track/{token}/returns": ReturnRequest,

@@ -26,6 +26,7 @@ def check(order: Order, entries: Sequence[Entry], bank: Bank) -> None:
     for line_id, state in order.summary.lines.items():
         assert quantities.broken_laws(state) == []
         units_are_in_one_place(order, line_id)
+        replacements_are_units_that_have_left(order, line_id)
     facts_are_numbered(order, entries)
     documents_are_worth_their_units(order)
     money_is_accounted_for(order)
@@ -37,7 +38,7 @@ def units_are_in_one_place(order: Order, line_id: str) -> None:
     """Every unit is gone, cancelled, asked back or free, and no number is in two of them; counters say as much."""
     state = order.summary.lines[line_id]
     sets = {
-        "gone": [units for parcel in order.shipments.values() for units in parcel.lines.get(line_id, [])],
+        "gone": [units for parcel in order.sold for units in parcel.lines.get(line_id, [])],
         "cancelled": quantities.cancelled_units(state),
         "asked": [run for change in order.changes.values() for line in change.lines if line.line_id == line_id for run in line.held],
     }
@@ -48,6 +49,33 @@ def units_are_in_one_place(order: Order, line_id: str) -> None:
     assert sizes == {"gone": state.shipped, "cancelled": state.cancelled, "asked": state.cancel_requested}
     asked = sum(fo.lines[line_id].cancel_requested for fo in order.fulfillment_orders.values() if line_id in fo.lines)
     assert asked == state.cancel_requested
+
+
+def replacements_are_units_that_have_left(order: Order, line_id: str) -> None:
+    """A unit is sent again only after it has left; no number waits, or is on work, twice for one cause; counters say as much."""
+    state = order.summary.lines[line_id]
+    gone = {number for parcel in order.sold for number in _numbers(parcel.lines.get(line_id, []))}
+    open_: dict[str, list[int]] = {cause: _numbers(runs) for cause, runs in state.to_replace.items()}
+    for fo in order.fulfillment_orders.values():
+        row = fo.lines.get(line_id)
+        if row:
+            assert len(_numbers(row.units)) == (row.open if fo.replaces else 0)
+            open_[fo.replaces or ""] = open_.get(fo.replaces or "", []) + _numbers(row.units)
+    sent = [number for parcel in order.shipments.values() if parcel.replaces for number in _numbers(parcel.brings(line_id))]
+    for numbers in open_.values():
+        assert len(numbers) == len(set(numbers))
+        assert gone >= set(numbers)
+    assert gone >= set(sent)
+    assert state.reshipped == sum(map(len, open_.values())) + len(sent)
+    lost = {number for parcel in order.sold for number in _numbers(parcel.written_off.get(line_id, []))}
+    came = {number for parcel in order.sold if parcel.delivered_at for number in _numbers(parcel.brings(line_id))}
+    assert len(lost) == state.lost
+    assert len(came) == state.delivered - state.lost_delivered
+    assert not any(parcel.invoice_id for parcel in order.shipments.values() if parcel.replaces)
+
+
+def _numbers(runs: Sequence[Sequence[int]]) -> list[int]:
+    return [number for first, last in runs for number in range(first, last + 1)]
 
 
 def facts_are_numbered(order: Order, entries: Sequence[Entry]) -> None:
@@ -199,7 +227,7 @@ def check_books(order: Order, entries: Sequence[Entry], bank: Bank) -> None:
         if payment.gateway == "sandbox"
         for sums in [ledger.fold(payment)]
     )
-    assert accounts["cash:sandbox"] == cash
+    assert accounts["cash:sandbox"] == cash + _elsewhere(order)
     assert accounts["receivable"] == receivable(order)
 
 
@@ -221,6 +249,14 @@ def _of_bank(order: Order) -> list[tuple[Payment, str, int]]:
     return [(payment, kind, sum(e.amount for e in _done(payment, kind))) for payment in cards for kind in BANK_KINDS]
 
 
+def _elsewhere(order: Order) -> int:
+    """What was refunded of cards and went into store credit."""
+    events = [event for payment in order.payments.values() if payment.gateway == "sandbox" for event in ledger.newest(payment.events)]
+    return sum(event.amount for event in events if event.kind == "refund" and event.state == "succeeded" and event.into)
+
+
 def _done(payment: Payment, kind: str) -> list[PaymentEvent]:
     newest = ledger.newest(payment.events)
-    return [e for e in newest if e.kind == kind and e.state == "succeeded" and not (e.reference or "").startswith("by-hand:")]
+    return [
+        e for e in newest if e.kind == kind and e.state == "succeeded" and not e.into and not (e.reference or "").startswith("by-hand:")
+    ]

@@ -18,7 +18,8 @@ from oms.errors import OmsError
 from oms.flows.fulfillment import ship_packages
 from oms.flows.idempotency import Request
 from oms.flows.tenders import pay_due
-from oms.fulfillment import work
+from oms.fulfillment import arrivals, work
+from oms.orders import quantities
 from oms.orders.order import Order
 from oms.payments.clock import authorization_news, watch_authorizations
 from oms.payments.cover import due
@@ -216,7 +217,7 @@ class Life(RuleBasedStateMachine):
         if run:
             self.shop.run()
 
-    @precondition(lambda self: any(not parcel.delivered_at for parcel in self.shop.order().shipments.values()))
+    @precondition(lambda self: any(not parcel.ended for parcel in self.shop.order().shipments.values()))
     @rule()
     def parcels_arrive(self) -> None:
         self.shop.change(_arrive)
@@ -315,7 +316,7 @@ class Life(RuleBasedStateMachine):
         if self._open_work():
             fo = self._open_work()[0]
             self._send(fo.id, {line_id: line.open for line_id, line in fo.lines.items() if line.open})
-        elif any(not parcel.delivered_at for parcel in order.shipments.values()):
+        elif any(not parcel.ended for parcel in order.shipments.values()):
             shop.change(_arrive)
         elif authorization_news(order):
             shop.change(watch_authorizations)
@@ -355,8 +356,8 @@ class Life(RuleBasedStateMachine):
 
     def _returnable(self) -> Any:
         for line_id, state in self.shop.order().summary.lines.items():
-            if state.delivered > state.return_initiated:
-                yield line_id, state.delivered - state.return_initiated
+            if free := quantities.available_to_return(state, confirmed=True):
+                yield line_id, free
 
     def _open_problems(self) -> list[Any]:
         return [each for each in self.shop.order().exceptions.values() if each.status == "open"]
@@ -366,7 +367,7 @@ class Life(RuleBasedStateMachine):
         offered = [action for action in ALWAYS if action in problem.actions]
         if problem.cause.startswith("Unsure"):
             return ["resolve:not_done"]
-        if problem.step == "Payment news":
+        if "resolve:accept" in problem.actions:
             return ["resolve:accept"]
         if problem.step == "Settle" and "the refund of" not in problem.cause:
             offered = [action for action in offered if action != "resolve:recorded"] or ["retry"]
@@ -409,7 +410,7 @@ class Life(RuleBasedStateMachine):
 
 
 def _arrive(order: Order) -> None:
-    work.arrive(order, [parcel for parcel in order.shipments.values() if not parcel.delivered_at], order.now)
+    arrivals.arrive(order, [parcel for parcel in order.shipments.values() if not parcel.ended], order.now)
 
 
 def _close_returns(order: Order) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oms.fulfillment import allocate as allocation
-from oms.fulfillment import work
+from oms.fulfillment import arrivals, work
 from oms.inventory.backorders import grant
 from oms.inventory.stock import Stock
 from oms.orders import capture
@@ -162,7 +162,7 @@ class World:
         self.ship(order, fo, {line_id: line.open for line_id, line in fo.lines.items()})
         for shipment in order.shipments.values():
             self.invoice(order, shipment)
-        work.arrive(order, list(order.shipments.values()), NOW)
+        arrivals.arrive(order, list(order.shipments.values()), NOW)
         self.commit(order)
         return order
 

@@ -50,7 +50,7 @@ from oms.returns.states import wants_label
 from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, RuleGroup
 from oms.routing.simulation_request import SimulationRequest
-from oms.service import changes, exceptions, notes
+from oms.service import changes, claims, exceptions, goodwill, notes, reshipments
 from oms.service.limits import RoleSettings
 from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 from oms.storage import codec
@@ -89,6 +89,11 @@ BODIES: dict[str, type[Wire]] = {
     "service/hold": HoldRequest,
     "service/hold_that_the_fraud_team_releases": HoldRequest,
     "service/note": notes.NoteRequest,
+    "service/reshipment": reshipments.ReshipRequest,
+    "service/claim_lost_reship": claims.ClaimRequest,
+    "service/claim_damaged_refund": claims.ClaimRequest,
+    "service/goodwill": goodwill.GoodwillRequest,
+    "service/goodwill_as_store_credit": goodwill.GoodwillRequest,
     "settings/location": LocationSettings,
     "settings/channel": ChannelSettings,
     "settings/method": MethodSettings,

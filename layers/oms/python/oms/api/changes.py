@@ -68,10 +68,10 @@ class Kind:
     offered: Sequence[str] = ("refund",)  # the resolutions that customers may name; the rules of each line say more
 
 
-def change_order(app: APIGatewayHttpResolver, order_id: str, kind: Kind, caller: Caller) -> Response[str]:
+def change_order(app: APIGatewayHttpResolver, order_id: str, kind: Kind, caller: Caller, **named: str) -> Response[str]:
     """Preview what is asked for, or do it; with a `quote_id` only if it comes to what was quoted (else 412, with the figures now). What is
-    above the caller's limit waits for approval (202)."""
-    body = json_body(app)
+    above the caller's limit waits for approval (202). `named`: fields of the request that its path names."""
+    body = {**json_body(app), **named}
     if caller.self_service:
         refuse_named(body, kind.self_service, kind.offered)
     request = parsed(body, kind.model)

@@ -43,7 +43,8 @@ def allocate(
     """Make fulfillment orders of all that can be served. Returns what comes next: allocated, wait_for_stock, unfillable, and so on.
 
     Idempotent: units already on fulfillment orders are left alone, so a second run finds nothing to do. A group that ships complete
-    is handed out when all of it has a place. What no location can serve is given up if the channel says so. `left` and `ahead`: what
+    is handed out when all of it has a place. What no location can serve is given up if the channel says so; replacements only if a person
+    has said so. `left` and `ahead`: what
     locations of limited capacity still take; `visit`: when the step was entered.
     """
     early = {"received": "capture", "declined": "declined", "cancelled": "cancelled"}.get(order.summary.status)
@@ -51,7 +52,8 @@ def allocate(
         return early
     if order.open_holds("allocate"):
         return "wait_for_release"
-    gives_up = order.summary.gives_up or settings.channel(order.placed.channel).on_unfillable == "cancel_and_refund"
+    decided = order.summary.gives_up
+    gives_up = decided or settings.channel(order.placed.channel).on_unfillable == "cancel_and_refund"
     given_up, order.summary.gives_up, before = 0, False, totals(order).grand_total if gives_up else 0
     for group in order.groups:
         lines = order.lines_of(group)
@@ -62,9 +64,10 @@ def allocate(
             if units and any(open_units(state) for _, state in lines):
                 _allocate_group(order, group, lines, stock, settings, left, ahead)  # what had to wait for them goes without them
     if any(state.to_replace for state in order.summary.lines.values()):
-        from oms.fulfillment.replacements import place_replacements  # noqa: PLC0415 few orders have any, and every Allocate would pay for it
+        from oms.fulfillment import replacements  # noqa: PLC0415 few orders have any, and every Allocate would pay for it
 
-        place_replacements(order, stock, settings, left, ahead)
+        if replacements.place_replacements(order, stock, settings, left, ahead) and decided:
+            replacements.give_up_replacements(order, NO_PLACE)
     if given_up:
         open_change(order, "cancellation", worth=before - totals(order).grand_total, reason=NO_PLACE)
     created = [fo for fo in order.fulfillment_orders.values() if not fo.v]

@@ -31,10 +31,12 @@ def arrive(order: Order, shipments: Iterable[Shipment], at: str, *, assumed: boo
 
 
 def write_off(order: Order, parcel: Shipment, line_id: str, units: Units) -> None:
-    """Units of a parcel will never come, or never came: of what was sold they are lost."""
+    """Units of a parcel will never come, or never came: of what was sold they are lost. A replacement that is lost has replaced nothing."""
     parcel.written_off = {**parcel.written_off, line_id: union(parcel.written_off.get(line_id, []), units)}
     state = order.summary.lines[line_id]
-    if not parcel.replaces:
+    if parcel.replaces:
+        state.reshipped -= count(units)
+    else:
         state.lost += count(units)
         state.lost_delivered += count(units) if parcel.delivered_at else 0
     recount(order, line_id)

@@ -14,7 +14,10 @@ from oms.fulfillment.capacity import Ahead
 from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
 from oms.orders.reserve import shortage
+from oms.payments.records import ChangeLine
 from oms.routing.sourcing import Left, StockRows, sale, source
+from oms.service.changes import begin_change, go_on
+from oms.service.pay_back import pay_back
 from oms.settings import Settings
 
 
@@ -69,11 +72,25 @@ def place_replacements(
     return faults
 
 
+def give_up_replacements(order: Order, reason: str) -> None:
+    """What no location can send again is not sent again: the customer is paid back what those units are still worth."""
+    units = {line.id: union(*state.to_replace.values()) for line, state in order.lines() if state.to_replace}
+    change = begin_change(order, "reshipment", "allocate", reason=reason)
+    for line_id, mine in units.items():
+        state = order.summary.lines[line_id]
+        state.reshipped -= sum(map(count, state.to_replace.values()))
+        state.to_replace = {}
+        change.lines.append(ChangeLine(line_id=line_id, units=mine, reason=reason))
+        order.record("order.replacement_cancelled", line_id=line_id, quantity=count(mine), units=mine, reason=reason)
+    pay_back(order, change, units)
+    go_on(order, change)
+
+
 def replaced(order: Order, line_id: str) -> list[list[int]]:
-    """Units of a line that were sent once more, or are to be."""
+    """Units of a line that were sent once more, or are to be; none whose replacement was written off."""
     waiting = order.summary.lines[line_id].to_replace.values()
     work = [fo.lines[line_id].units for fo in order.fulfillment_orders.values() if fo.replaces and line_id in fo.lines]
-    return union(*waiting, *work, *(parcel.lines.get(line_id, []) for parcel in order.shipments.values() if parcel.replaces))
+    return union(*waiting, *work, *(parcel.brings(line_id) for parcel in order.shipments.values() if parcel.replaces))
 
 
 def _causes(order: Order, only: str | None) -> list[str]:

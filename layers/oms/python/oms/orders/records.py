@@ -376,7 +376,7 @@ class Shipment(Record):
     @property
     def ended(self) -> bool:
         """Whether nothing of it is on its way any more: it was delivered, or all of it is written off."""
-        return bool(self.delivered_at) or not any(self.brings(line_id) for line_id in self.lines)
+        return bool(self.delivered_at) or (bool(self.written_off) and not any(map(self.brings, self.lines)))
 
 
 class ReturnLine(Stored):

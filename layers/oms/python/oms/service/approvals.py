@@ -20,6 +20,7 @@ KINDS: dict[str, tuple[str, Limited]] = {
     "edits": ("edit", "adjust"),
     "refunds": ("goodwill", "goodwill"),
     "returns": ("return", "refund"),
+    "claims": ("claim", "goodwill"),
     "exchanges": ("exchange", "refund"),
 }
 """Routes with a limit: the kind of change they make, and which limit counts."""

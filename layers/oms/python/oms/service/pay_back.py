@@ -1,0 +1,27 @@
+"""Units that the customer keeps, or never got, and does not pay for: what they are still worth goes to zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from oms.money.shares import Share
+from oms.money.units import Units
+from oms.orders.layers import Unit, changed, each_unit, layers_of
+from oms.orders.order import Order
+from oms.orders.worth import delivery_worth, worth
+from oms.payments.records import Change
+from oms.service.changes import measured
+
+
+def pay_back(order: Order, change: Change, units: Mapping[str, Units], *, delivery: bool = False) -> None:
+    """Credit with the change what these units, which have left, are still worth; with `delivery` their part of the delivery charge too."""
+    goods: dict[Unit, Share] = {}
+    charges: dict[Unit, Share] = {}
+    for line_id, mine in units.items():
+        each = each_unit(line_id, mine)
+        goods |= changed(order, each, -worth(order, line_id, mine).total, "with_tax")
+        if delivery:
+            charges |= changed(order, each, -delivery_worth(order, line_id, mine).total, "with_tax", delivery=True)
+    with measured(order, change):
+        layers = [*layers_of(goods, apart=True), *layers_of(charges, delivery=True, apart=True)]
+        change.layers += [layer for layer in layers if any(band.share.total or band.share.tax for band in layer.bands)]
