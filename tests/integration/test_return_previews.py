@@ -169,3 +169,21 @@ def test_killed_after_any_write_it_charges_and_pays_once(world: World, order: An
     assert all(invoice["open_amount"] == 0 for invoice in invoices)
     assert (sum(world.gateway.moved("refund")), after["payment"]["refunded"], after["totals"]["fee_amount"]) == (2160, 2160, 240)
     assert (after["status"], after["money_owed"], world.figures("A")) == ("completed", "none", (10, 0))
+
+
+def test_the_fees_of_a_return_are_an_invoice_with_a_number_and_stand_in_the_journal(world: World, order: Any) -> None:
+    ret = ask(world, order, 2, mode="immediate").body
+    settle(world, order, ret)
+    world.keep_books()
+    invoice = world.done("GET", f"/v1/invoices/inv_{order['id'][4:]}_r1_0")
+    assert (invoice["return_id"], invoice["total_amount"], invoice["open_amount"]) == (ret["id"], 240, 0)
+    assert invoice["number"].startswith("INV-")
+    assert [(row["kind"], row["code"], row["total_amount"]) for row in invoice["lines"]] == [("fee", "restocking", 240)]
+    assert world.call("GET", f"/v1/invoices/{invoice['id']}/html").status == 200
+    day = world.order(order["id"])["placed_at"][:10]
+    entries = [entry for entry in world.done("GET", "/v1/journal", query={"date": day})["data"] if entry["order_id"] == order["id"]]
+    sums: dict[str, int] = {}
+    for line in [line for entry in entries for line in entry["lines"]]:
+        sums[line["account"]] = sums.get(line["account"], 0) + line["amount"]
+    assert (sums["fees"], sums.get("receivable", 0), sums.get("customer_deposits", 0)) == (-240, 0, 0)
+    assert sum(sums.values()) == 0

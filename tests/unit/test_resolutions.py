@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
+from oms.errors import Conflict
+from oms.fulfillment.arrivals import arrive
 from oms.orders import statuses
 from oms.orders.order import Order
 from oms.orders.quantities import available_to_return, broken_laws
 from oms.orders.records import Return
 from oms.returns import returns
 from oms.returns.replacing import NoReplacement, refund_instead
+from oms.returns.states import returnable
+from oms.service import claims
 from tests.support.orders import a_line, an_order
 from tests.unit.memory import NOW, World, receive
 
@@ -55,13 +59,9 @@ def test_a_replaced_unit_does_not_count_as_returned_and_is_sent_again_for_nothin
 
 
 def test_a_unit_that_is_replaced_can_come_back_again_when_its_replacement_has_come() -> None:
-    from oms.fulfillment.arrivals import arrive
-
     world, order, ret = back({"1": "replace"})
     world.settle(order, ret)
     free = [line for line, _ in order.lines() if line.id == "1"]
-    from oms.returns.states import returnable
-
     assert returnable(order, free[0], world.settings) == [[2, 2]], "nobody has unit 1"
     (work,) = [fo for fo in order.fulfillment_orders.values() if fo.replaces]
     world.ship(order, work, {"1": 1})
@@ -78,6 +78,29 @@ def test_a_unit_that_is_replaced_can_come_back_again_when_its_replacement_has_co
     assert (statuses.buckets(order).refunded, order.summary.lines["1"].returned) == (1000, 1)
     assert available_to_return(order.summary.lines["1"], True) == 1
     assert laws(order) == []
+
+
+def test_what_has_not_come_is_not_replaced_c18() -> None:
+    world = World()
+    order = world.delivered(an_order(a_line(quantity=1)))
+    rows = [{"line_id": "1", "quantity": 1, "resolution": "replace"}]
+    ret = returns.request_return(order, returns.ReturnRequest.model_validate({"lines": rows}), world.settings)
+    returns.approve(order, ret)
+    world.settle(order, ret)
+    assert (ret.status, order.summary.lines["1"].reshipped, len(order.fulfillment_orders)) == ("approved", 0, 1)
+
+
+def test_a_unit_that_a_claim_has_paid_back_is_not_the_one_that_comes_back() -> None:
+    world = World()
+    order = world.delivered(an_order(a_line(quantity=2)))
+    (parcel,) = order.shipments
+    body = {"shipment_id": parcel, "kind": "damaged", "remedy": "refund", "lines": [{"line_id": "1", "quantity": 1}]}
+    claims.claim(order, claims.ShipmentClaim.model_validate(body), lambda *_: [], world.settings, "client:ann")
+    rows = [{"line_id": "1", "quantity": 1}]
+    ret = returns.request_return(order, returns.ReturnRequest.model_validate({"lines": rows}), world.settings)
+    assert ret.lines[0].units == [[2, 2]]
+    with pytest.raises(Conflict, match="1 asked, 0 can be returned"):
+        returns.request_return(order, returns.ReturnRequest.model_validate({"lines": rows}), world.settings)
 
 
 def test_without_stock_nothing_is_replaced_until_there_is_some() -> None:

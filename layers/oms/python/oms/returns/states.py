@@ -7,6 +7,7 @@ from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
 from oms.orders.quantities import available_to_return
 from oms.orders.records import PlacedLine, Return, ReturnLine
+from oms.service.claimed import refunded
 from oms.service.stages import returning_units
 from oms.settings import Settings
 
@@ -70,9 +71,9 @@ def free_rest(order: Order, ret: Return) -> None:
 
 
 def returnable(order: Order, line: PlacedLine, settings: Settings) -> list[list[int]]:
-    """Units of a line that may come back: they have arrived (or left, where nobody confirms), are not written off, and are not on their
-    way back already."""
-    free = minus(_arrived(order, line, settings), union(returning_units(order, line.id), _to_be_replaced(order, line.id)))
+    """Units of a line that may come back: they have arrived (or left, where nobody confirms), are not written off or paid back by a claim,
+    and are not on their way back already."""
+    free = minus(_arrived(order, line, settings), union(returning_units(order, line.id), _out_of_reach(order, line.id)))
     return lowest(free, min(count(free), available_to_return(order.summary.lines[line.id], confirmed(order, line, settings))))
 
 
@@ -94,11 +95,19 @@ def _arrived(order: Order, line: PlacedLine, settings: Settings) -> Units:
     return union(*(parcel.brings(line.id) for parcel in there))
 
 
-def _to_be_replaced(order: Order, line_id: str) -> Units:
-    """Units that came back to be replaced, and whose replacement has not come yet: nobody has them."""
-    waiting: Units = []
-    for ret in order.returns.values():
-        back = union(*(lowest(row.units, row.settled) for row in ret.lines if row.line_id == line_id and row.resolution == "replace"))
-        parcels = [parcel for parcel in order.shipments.values() if parcel.replaces == ret.id and parcel.delivered_at]
-        waiting = union(waiting, minus(back, union(*(parcel.brings(line_id) for parcel in parcels))))
-    return waiting
+def _out_of_reach(order: Order, line_id: str) -> Units:
+    """Units that a claim has paid back; and those that came back, or were damaged, to be replaced, and whose replacement has not come."""
+    sent_again: dict[str, Units] = {
+        ret.id: union(*(lowest(row.units, row.settled) for row in ret.lines if row.line_id == line_id and row.resolution == "replace"))
+        for ret in order.returns.values()
+    }
+    for change in order.changes.values():
+        if change.claim and change.claim.remedy == "reship":
+            sent_again[change.id] = union(*(row.units for row in change.lines if row.line_id == line_id))
+    waiting = [minus(units, _brought(order, cause, line_id)) for cause, units in sent_again.items() if units]
+    return union(refunded(order, line_id), *waiting)
+
+
+def _brought(order: Order, cause: str, line_id: str) -> Units:
+    parcels = [parcel for parcel in order.shipments.values() if parcel.replaces == cause and parcel.delivered_at]
+    return union(*(parcel.brings(line_id) for parcel in parcels))
