@@ -5,7 +5,7 @@ from __future__ import annotations
 from oms.money.units import Units, count, union
 from oms.orders.records import LineState
 
-NO_COUNTERS = {"pins", "excluded", "attempts", "promise", "cancelled_runs", "to_replace"}
+NO_COUNTERS = {"pins", "excluded", "attempts", "promise", "cancelled_runs", "to_replace", "short"}
 _COUNTERS = set(LineState.model_fields) - NO_COUNTERS
 
 

@@ -178,9 +178,9 @@ class LineState(Stored):
     """Counters of one line (design section 4). `pins`: units reserved per location and not yet on a fulfillment order.
 
     `excluded`: places that could not serve the line after all. `attempts`: how often units of it had to be routed again. `promise`: while
-    units wait for stock. `cancelled_runs`: numbers of the cancelled units, where they are not simply the highest. `to_replace`: units whose
-    replacement has no place yet, by what they are replaced for (a change or a return). `short`: capture found no place for all of them,
-    and took the order all the same.
+    units wait for stock. `cancelled_runs`: numbers of the cancelled units, where they are not simply the highest. `short`: capture found
+    no place for all of them, and took the order all the same. `to_replace`: units whose replacement has no place yet, by what they are
+    replaced for (a change or a return).
 
     `lost` units were written off; `lost_delivered` of them had been delivered before, and of `lost_replaced` the replacement has arrived.
     """

@@ -25,7 +25,7 @@ from oms.service.claimed import claimed, refunded
 from oms.service.exceptions import close_exception
 from oms.service.follow import follow_change
 from oms.service.lines import by_line, quantity_at
-from oms.service.pay_back import pay_back
+from oms.service.pay_back import must_be_paid, pay_back
 from oms.service.reasons import check_reason
 from oms.service.reshipments import MOST_LINES, Send, send_or_refuse
 from oms.service.stages import returning_units
@@ -100,6 +100,7 @@ def claim(order: Order, request: ShipmentClaim, send: Send, settings: Settings, 
     if request.remedy == "refund":
         change.reduce_shipping = request.reduce_shipping
         pay_back(order, change, units, delivery=request.reduce_shipping)
+        must_be_paid(order, change, "/lines")
     else:
         for row in request.lines:
             replace_units(order, row.line_id, again[row.line_id], change.id, row.reason or request.reason)

@@ -14,12 +14,11 @@ from oms.money.units import count, minus, union
 from oms.orders.layers import MOST_UNITS, Unit, changed, each_unit, layers_of
 from oms.orders.order import Order
 from oms.orders.worth import worth
-from oms.payments.funds import ensure_refunds
-from oms.payments.offsets import offsets
 from oms.payments.records import Change, ChangeLine
 from oms.service.asking import Asked
 from oms.service.changes import begin_change, go_on, measured
 from oms.service.follow import follow_change
+from oms.service.pay_back import must_be_paid
 from oms.service.reasons import check_reason
 from oms.service.stages import stages
 from oms.settings import Settings
@@ -64,7 +63,6 @@ def refund(order: Order, request: GoodwillRequest, settings: Settings, actor: st
             errors=[Fault("no such unit", at) for at in nothing],
         )
     parts = _parts(order, request, {line_id: given[line_id] for line_id in units}, units)
-    _must_be_paid(order, sum(parts.values()))
     change = begin_change(order, "goodwill", actor, reason=request.reason, stage="post_fulfillment")
     change.note, change.into = request.note, "store_credit" if request.to == "store_credit" else None
     shares: dict[Unit, Share] = {}
@@ -73,6 +71,7 @@ def refund(order: Order, request: GoodwillRequest, settings: Settings, actor: st
         change.lines.append(ChangeLine(line_id=line_id, units=units[line_id], reason=request.reason))
     with measured(order, change):
         change.layers += layers_of(shares, apart=True)
+    must_be_paid(order, change, "/amount")
     go_on(order, change)
     follow_change(order)
     return change
@@ -124,11 +123,3 @@ def _parts(order: Order, request: GoodwillRequest, given: Mapping[str, int | Non
         raise Conflict("more than the goods are worth", kind="not-refundable", errors=[Fault(f"they are worth {worth_}", "/amount")])
     parts = fixed | dict(zip(free, spread(rest, weights), strict=True)) if free else fixed
     return {line_id: parts[line_id] for line_id in given if parts[line_id]}
-
-
-def _must_be_paid(order: Order, amount: int) -> None:
-    """Conflict where the tenders did not pay as much, and nothing is owed that it could be taken off."""
-    try:
-        ensure_refunds(order, amount - sum(row["amount"] for row in offsets(order, amount)))
-    except Conflict as error:
-        raise Conflict(error.detail, kind="not-refundable", errors=[Fault("more than was paid", "/amount")]) from None
