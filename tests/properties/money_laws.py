@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 
 from oms.ids import invoice_of_change, memo_of_change
+from oms.money.rounding import percent
 from oms.money.shares import Share
 from oms.money.units import lowest
 from oms.orders import quantities
 from oms.orders.order import Order
-from oms.orders.records import Entry
+from oms.orders.records import Entry, Return
 from oms.orders.statuses import buckets, open_authorization
 from oms.payments import ledger
 from oms.payments.funds import open_amount, receivable, unapplied
 from oms.payments.journal import journal_lines
 from oms.payments.records import Payment, PaymentEvent
+from oms.service.fees import frozen_fee, goods_amount
 from tests.support.bank import Bank
 
 BANK_KINDS = ("authorization", "capture", "refund", "void", "chargeback", "refund_reversal")
@@ -29,6 +32,7 @@ def check(order: Order, entries: Sequence[Entry], bank: Bank) -> None:
         replacements_are_units_that_have_left(order, line_id)
     facts_are_numbered(order, entries)
     documents_are_worth_their_units(order)
+    fees_of_returns_are_what_was_named(order)
     money_is_accounted_for(order)
     ceilings_hold(order)
     bank_moved_nothing_twice(order, bank)
@@ -107,7 +111,8 @@ def documents_are_worth_their_units(order: Order) -> None:
             if parcel.id.endswith("_1"):
                 shares += [fee.frozen for fee in order.placed.fees]
     for ret in order.returns.values():
-        shares += [-_worth(order, row.line_id, lowest(row.units, row.settled), delivery=ret.reduce_shipping) for row in ret.lines]
+        shares += [-share for share in _paid_back(order, ret)]
+    shares += [Share(total=row["total_amount"]) for invoice in order.invoices.values() if invoice.return_id for row in invoice.fees]
     for change in order.changes.values():
         for layer in change.layers:
             told = invoice_of_change(change.id) in order.invoices or memo_of_change(change.id) in order.credit_memos
@@ -118,6 +123,27 @@ def documents_are_worth_their_units(order: Order) -> None:
     assert invoiced - credited == sum(share.total for share in shares)
     for invoice in order.invoices.values():
         assert open_amount(order, invoice) >= 0, f"{invoice.id} is overpaid"
+
+
+def fees_of_returns_are_what_was_named(order: Order) -> None:
+    """A return costs its fees, percent of what came, and never more than it pays back."""
+    for ret in order.returns.values():
+        if any(row.settling > row.settled for row in ret.lines):
+            continue  # it is being settled
+        goods = _paid_back(order, ret)
+        mine = [row for row in ret.lines if row.resolution != "replace"]
+        in_mode = sum(goods_amount(order, row.line_id, lowest(row.units, row.settled)) for row in mine)
+        due = sum(
+            frozen_fee(order, percent(in_mode, Decimal(fee.percent)), fee.taxes).total if fee.percent else fee.frozen.total
+            for fee in ret.fees or ()
+        )
+        charged = sum(invoice.total_amount for invoice in order.invoices.values() if invoice.return_id == ret.id)
+        assert charged == (min(due, sum(share.total for share in goods)) if any(row.settled for row in mine) else 0)
+
+
+def _paid_back(order: Order, ret: Return) -> list[Share]:
+    rows = [row for row in ret.lines if row.resolution != "replace"]
+    return [_worth(order, row.line_id, lowest(row.units, row.settled), delivery=ret.reduce_shipping) for row in rows]
 
 
 def _worth(order: Order, line_id: str, units: list[list[int]], *, delivery: bool, apart: bool = True) -> Share:

@@ -39,7 +39,20 @@ from tests.support.shop import Killed, Shop, a_shop
 
 CURRENCIES = ("EUR", "JPY", "KWD")  # two, no and three decimals
 KINDS = ("card", "card", "card", "gift_card", "store_credit", "terms", "authorized", "captured", "both", "cash")
-ALWAYS = ("retry", "resolve:release_anyway", "resolve:recorded", "resolve:not_done", "resolve:cancel", "resolve:cancel_and_refund")
+RETURN_FEES: tuple[list[dict[str, Any]], ...] = (
+    [],
+    [{"code": "handling", "amount": 90}],
+    [{"code": "restocking", "percent": "12.5", "taxes": [{"name": "VAT", "rate": "19"}]}],
+)
+ALWAYS = (
+    "retry",
+    "resolve:release_anyway",
+    "resolve:recorded",
+    "resolve:not_done",
+    "resolve:cancel",
+    "resolve:cancel_and_refund",
+    "resolve:refund",
+)
 
 
 @st.composite
@@ -223,21 +236,24 @@ class Life(RuleBasedStateMachine):
         self.shop.change(_arrive)
 
     @precondition(lambda self: any(self._returnable()))
-    @rule(data=st.data(), reduce_shipping=st.booleans(), run=st.booleans())
-    def goods_come_back(self, data: st.DataObject, reduce_shipping: bool, run: bool) -> None:
+    @rule(
+        data=st.data(),
+        reduce_shipping=st.booleans(),
+        resolution=st.sampled_from(["refund", "refund", "store_credit", "replace"]),
+        fees=st.sampled_from(RETURN_FEES),
+        run=st.booleans(),
+    )
+    def goods_come_back(self, data: st.DataObject, reduce_shipping: bool, resolution: str, fees: list[dict[str, Any]], run: bool) -> None:
+        """Fewer than announced, as many, or more."""
         line_id, free = data.draw(st.sampled_from(list(self._returnable())))
         quantity, received = data.draw(st.integers(1, free)), data.draw(st.integers(1, free))
+        line = {"line_id": line_id, "quantity": quantity, "resolution": resolution}
+        body = {"lines": [line], "reduce_shipping": reduce_shipping, "fees": fees}
 
         def send(order: Order) -> None:
-            ret = returns.request_return(
-                order,
-                returns.ReturnRequest.model_validate(
-                    {"lines": [{"line_id": line_id, "quantity": quantity}], "reduce_shipping": reduce_shipping}
-                ),
-                settings(),
-            )
+            ret = returns.request_return(order, returns.ReturnRequest.model_validate(body), settings())
             returns.approve(order, ret)
-            row = {"line_id": line_id, "quantity": min(quantity, received)}
+            row = {"line_id": line_id, "quantity": received}
             returns.receive(order, ret, returns.ReceiveRequest.model_validate({"lines": [row]}), settings())
 
         self._act(send)
