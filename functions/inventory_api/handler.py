@@ -64,7 +64,7 @@ def get_stock(sku: str, location_id: str) -> Response[str]:
     """One SKU at one place."""
     stock = stock_at(sku, location_id)
     if stock is None:
-        raise NotFound(f"{sku} was never counted at {location_id}")
+        raise _never_counted(sku, location_id)
     return reply(200, view(stock), version=stock.v)
 
 
@@ -73,6 +73,8 @@ def get_movements(sku: str, location_id: str) -> Response[str]:
     """How on_hand came about, newest first."""
     size = page_size(app)
     rows = list(movements(sku, location_id, newest_first=True, limit=size, before=after_cursor(app) or "~"))
+    if not rows and stock_at(sku, location_id) is None:
+        raise _never_counted(sku, location_id)
     last = cursor_of({"at": f"{rows[-1].at}#{rows[-1].cause}"}) if len(rows) == size else None
     return reply(200, {"data": [row.model_dump(exclude_none=True) for row in rows], "next_cursor": last})
 
@@ -165,6 +167,10 @@ def post_fulfill(reservation_id: str) -> Response[str]:
     """Reserved units left the shelf, without an order."""
     gone = parsed(json_body(app, required=False), FulfillRequest)
     return _reservation(reservations.fulfill(reservation_id, gone, asked(app), header(app, "if-match")))
+
+
+def _never_counted(sku: str, location_id: str) -> NotFound:
+    return NotFound(f"{sku} was never counted at {location_id}")
 
 
 def _reservation(done: reservations.Done, status: int = 200, location: str | None = None) -> Response[str]:

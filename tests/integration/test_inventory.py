@@ -120,3 +120,17 @@ def test_stock_of_several_places_is_used_and_the_fewest_places_come_first(world:
     world.stock("A", "lyon", 3)
     world.place(order_body("W-2", quantities={"A": 2}))
     assert (world.figures("A"), world.figures("A", "lyon")) == ((1, 1), (3, 3))
+
+
+def test_availability_of_a_place_or_group_that_is_not_there_is_422(world: World) -> None:
+    query = {"skus": ["A"], "location_ids": ["berlin", "atlantis"], "group_ids": ["all", "moon"]}
+    answer = world.call("POST", "/v1/inventory/availability", query)
+    assert (answer.status, answer.pointers) == (422, {"/location_ids/1", "/group_ids/1"})
+    world.done("PUT", "/v1/locations/crater", {"name": "Crater", "type": "store", "groups": ["moon"], "enabled": False})
+    [row] = world.done("POST", "/v1/inventory/availability", {"skus": ["A"], "group_ids": ["moon"]})["data"]
+    assert row["available_to_fulfill"] == 0
+
+
+def test_movements_of_what_was_never_counted_are_404(world: World) -> None:
+    for sku, place in (("Z", "berlin"), ("A", "atlantis")):
+        assert world.call("GET", f"/v1/inventory/{sku}/{place}/movements").status == 404

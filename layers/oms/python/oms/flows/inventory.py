@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from oms.clock import later, stamp
@@ -10,6 +10,7 @@ from oms.errors import Fault, invalid
 from oms.flows.idempotency import Request
 from oms.inventory.counts import COUNT, Movement, difference_now, on_hand_now
 from oms.inventory.stock import AvailabilityQuery, Stock, StockCount, group_view, view
+from oms.settings import Location
 from oms.storage.inventory import movements, stock_at, stock_of, write_count
 from oms.storage.settings import settings
 from oms.storage.table import Lost
@@ -85,9 +86,11 @@ def changed(stock: Stock, delta: int, at: str, cause: str, actor: str, key: dict
 
 
 def availability(query: AvailabilityQuery) -> list[dict[str, Any]]:
-    """Figures per SKU and place, or per SKU and group; all places of the SKU when none are named."""
-    rows = stock_of(query.skus, certain=False)
+    """Figures per SKU and place, or per SKU and group; all places of the SKU when none are named. Invalid for a place or group there is
+    none of: nothing there looks like sold out."""
     known = settings().locations
+    _check_places(query, known)
+    rows = stock_of(query.skus, certain=False)
     out: list[dict[str, Any]] = []
     for sku in query.skus:
         at = {row.location_id: row for row in rows[sku]}
@@ -97,6 +100,16 @@ def availability(query: AvailabilityQuery) -> list[dict[str, Any]]:
             members = [key for key, place in known.items() if place.enabled and (group == "all" or group in place.groups)]
             out.append(group_view(sku, group, [at[key] for key in members if key in at]))
     return out
+
+
+def _check_places(query: AvailabilityQuery, known: Mapping[str, Location]) -> None:
+    groups = {"all", *(group for place in known.values() for group in place.groups)}
+    faults = [Fault(f"there is no location '{key}'", f"/location_ids/{n}") for n, key in enumerate(query.location_ids) if key not in known]
+    faults += [
+        Fault(f"no location belongs to a group '{key}'", f"/group_ids/{n}") for n, key in enumerate(query.group_ids) if key not in groups
+    ]
+    if faults:
+        raise invalid(*faults)
 
 
 def _short(stock: Stock, on_hand: int, at: str) -> list[tuple[str, dict[str, Any]]]:
