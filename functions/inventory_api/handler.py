@@ -30,7 +30,8 @@ app = create_api()
 @app.put("/v1/inventory/<sku>/<location_id>")
 def put_stock(sku: str, location_id: str) -> Response[str]:
     """Set what is counted at one place; reservations stay."""
-    stock, replayed = count_stock(sku, location_id, parsed(json_body(app), StockCount), asked(app))
+    count = parsed(json_body(app), StockCount)
+    stock, replayed = count_stock(sku, location_id, count, asked(app), header(app, "if-match"))
     return reply(200, view(stock), version=stock.v, replayed=replayed)
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.world import JSON, World, order_body
+from tests.support.world import JSON, Call, World, order_body
 
 
 def record(record_id: str, **more: object) -> JSON:
@@ -134,3 +134,30 @@ def test_availability_of_a_place_or_group_that_is_not_there_is_422(world: World)
 def test_movements_of_what_was_never_counted_are_404(world: World) -> None:
     for sku, place in (("Z", "berlin"), ("A", "atlantis")):
         assert world.call("GET", f"/v1/inventory/{sku}/{place}/movements").status == 404
+
+
+def test_if_match_keeps_a_count_from_what_it_has_not_seen(world: World) -> None:
+    read = world.call("GET", "/v1/inventory/A/berlin")
+    world.place(order_body())
+    late = world.call("PUT", "/v1/inventory/A/berlin", {"on_hand": 7}, headers={"If-Match": read.headers["etag"]})
+    assert (late.status, late.body["type"]) == (412, "urn:oms:problem:stale-version")
+    assert world.figures("A") == (10, 2)
+    now = world.call("GET", "/v1/inventory/A/berlin").headers["etag"]
+    assert world.call("PUT", "/v1/inventory/A/berlin", {"on_hand": 7}, headers={"If-Match": now}).status == 200
+    for match, status in (("*", 412), ('"1"', 412)):
+        assert world.call("PUT", "/v1/inventory/Z/berlin", {"on_hand": 7}, headers={"If-Match": match}).status == status
+    assert world.call("PUT", "/v1/inventory/A/berlin", {"on_hand": 8}, headers={"If-Match": "*"}).status == 200
+
+
+def test_a_sale_between_the_look_and_the_count_is_seen(world: World) -> None:
+    etag = world.call("GET", "/v1/inventory/A/berlin").headers["etag"]
+    counting = []
+
+    def sell_first(call: Call) -> None:
+        if call.operation == "TransactWriteItems" and not counting:
+            counting.append(call)
+            world.place(order_body())
+
+    with world.wire.watched(before=sell_first):
+        answer = world.call("PUT", "/v1/inventory/A/berlin", {"on_hand": 7}, headers={"If-Match": etag})
+    assert (answer.status, world.figures("A")) == (412, (10, 2))

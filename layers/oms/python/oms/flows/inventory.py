@@ -19,21 +19,27 @@ _ATTEMPTS = 8
 _CLOCKS_DIFFER = 60
 
 
-def count_stock(sku: str, location_id: str, count: StockCount, asked: Request) -> tuple[Stock, bool]:
+def count_stock(sku: str, location_id: str, count: StockCount, asked: Request, if_match: str | None = None) -> tuple[Stock, bool]:
     """Set the counted figures, as of `effective_at`. Returns the stock and whether this Idempotency-Key was used before.
 
-    Invalid for an unknown location or a time to come; Conflict for a count that is older than the last one, or cannot be.
+    Invalid for an unknown location or a time to come; Conflict for a count that is older than the last one, or cannot be; Stale when
+    anything has changed, a sale included, since the version that `if_match` names.
     """
     check_location(location_id)
     at = moment(count.effective_at)
     figures = count.model_dump(exclude={"on_hand", "effective_at"})
     cause = asked.key or f"{count.effective_at or at}={count.on_hand}"
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         stock = stock_at(sku, location_id) or Stock(sku=sku, location_id=location_id)
         if asked.earlier():
             return stock, True
+        # The rows of a hot item change under their own count: of that one only what the caller has seen is compared.
+        hot = stock.width > 1
+        if attempt == 0 or not hot:
+            stock.expect(if_match)
+        exact = bool(if_match and stock.v) and not hot
         try:
-            counted(stock, count.on_hand, at, cause, asked.client, figures, asked.record(status=200))
+            counted(stock, count.on_hand, at, cause, asked.client, figures, asked.record(status=200), exact=exact)
         except Lost:
             at = moment(count.effective_at)
             continue
@@ -51,9 +57,10 @@ def counted(
     key: dict[str, Any] | None,
     *,
     tell: bool = True,
+    exact: bool = False,
 ) -> int | None:
     """Take a count as the truth of the shelf at `at`; what moved since is applied on top. Returns what is on hand now, None if this very
-    count was taken before. Lost if something moves right now.
+    count was taken before. Lost if something moves right now; with `exact` also if something is sold.
 
     Fewer than are reserved: noted for stockkeeper, which raises one exception naming the orders now short; not if the caller does not
     let it `tell`, because it will do so itself.
@@ -71,7 +78,7 @@ def counted(
         on_hand=count,
     )
     notes = _short(stock, on_hand, at) if tell else []
-    return on_hand if write_count(stock, figures, move, key=key, notes=notes) else None
+    return on_hand if write_count(stock, figures, move, key=key, notes=notes, exact=exact) else None
 
 
 def changed(stock: Stock, delta: int, at: str, cause: str, actor: str, key: dict[str, Any] | None, *, tell: bool = True) -> int | None:
