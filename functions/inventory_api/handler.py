@@ -90,7 +90,8 @@ def put_shards(sku: str, location_id: str) -> Response[str]:
 @app.post("/v1/inventory/batch")
 def post_batch() -> Response[str]:
     """Up to 100 counts or changes; a record id counts once."""
-    return reply(200, {"data": load_batch(parsed(json_body(app), StockBatch))})
+    done, replayed = load_batch(parsed(json_body(app), StockBatch), asked(app))
+    return reply(200, {"data": done}, replayed=replayed)
 
 
 @app.post("/v1/inventory/availability")

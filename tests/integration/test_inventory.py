@@ -161,3 +161,14 @@ def test_a_sale_between_the_look_and_the_count_is_seen(world: World) -> None:
     with world.wire.watched(before=sell_first):
         answer = world.call("PUT", "/v1/inventory/A/berlin", {"on_hand": 7}, headers={"If-Match": etag})
     assert (answer.status, world.figures("A")) == (412, (10, 2))
+
+
+def test_a_batch_with_a_key_is_answered_as_the_first_time(world: World) -> None:
+    records = [record("r1", delta=5), record("r2", delta=-99), record("r3", delta=1) | {"location_id": "atlantis"}]
+    send = lambda rows: world.call("POST", "/v1/inventory/batch", {"records": rows}, headers={"Idempotency-Key": "k"})  # noqa: E731
+    first, again = send(records), send(records)
+    assert [row["status"] for row in first.body["data"]] == ["applied", "refused", "refused"]
+    assert (again.status, again.body, again.headers["idempotent-replayed"]) == (200, first.body, "true")
+    assert "idempotent-replayed" not in first.headers
+    assert send(records[:1]).status == 422
+    assert world.figures("A") == (15, 0)

@@ -22,7 +22,7 @@ from oms.inventory.load_outcomes import Outcome
 from oms.inventory.stock import LoadRecord, Stock, StockBatch, StockRecord
 from oms.storage.inventory import movements, stock_at
 from oms.storage.loads import movement_at
-from oms.storage.orders import claim_of
+from oms.storage.orders import claim_of, keep_answer
 from oms.storage.table import Lost
 
 _ATTEMPTS = 12
@@ -58,10 +58,18 @@ class Sender:
 BATCH = Sender()
 
 
-def load_batch(batch: StockBatch) -> list[dict[str, Any]]:
-    """Take each record once; a record that is refused says why and does not stop the others."""
+def load_batch(batch: StockBatch, asked: Request) -> tuple[list[dict[str, Any]], bool]:
+    """Take each record once; a record that is refused says why and does not stop the others. Returns what became of each, and whether
+    this Idempotency-Key was used before: then it is what became of them the first time."""
+    earlier = asked.earlier()
+    if earlier:
+        told = {int(number): (str(status), str(reason)) for number, status, reason in earlier["others"]}
+        return [_told(record.record_id, *told.get(number, ("applied", ""))) for number, record in enumerate(batch.records)], True
     outcomes = [take(LoadRecord(**record.model_dump()), BATCH) for record in batch.records]
-    return [{"record_id": done.record_id, "status": done.status, **({"detail": done.reason} if done.reason else {})} for done in outcomes]
+    # The repetition brings the records again: only those that were not simply applied are kept.
+    others = [[number, done.status, done.reason] for number, done in enumerate(outcomes) if done.status != "applied"]
+    keep_answer(asked.record(status=200, others=others))
+    return [_told(done.record_id, done.status, done.reason) for done in outcomes], False
 
 
 def claim_on(record: LoadRecord) -> Request:
@@ -99,6 +107,10 @@ def foresee(record: LoadRecord, sender: Sender, number: int, stock: Stock, claim
     except Refused as error:
         return _outcome(record, number, "refused", reason=reason_of(error))
     return _applied(record, number, at, stock.on_hand, delta, stock.safety_stock, stock.reserved)
+
+
+def _told(record_id: str, status: str, reason: str) -> dict[str, Any]:
+    return {"record_id": record_id, "status": status, **({"detail": reason} if reason else {})}
 
 
 def _once(record: LoadRecord, sender: Sender, number: int, row: Stock | None) -> Outcome:

@@ -191,9 +191,8 @@ def write_count(
         rule, values = gather(stock, -gain)
         writes[0] = replace(writes[0], condition=f"{writes[0].condition} AND {rule}", values=writes[0].values | encode(values))
     if exact:
-        writes[0] = replace(
-            writes[0], condition=f"{writes[0].condition} AND v = :exact", values=writes[0].values | encode({":exact": stock.v})
-        )
+        condition, seen = f"{writes[0].condition} AND v = :exact", encode({":exact": stock.v})
+        writes[0] = replace(writes[0], condition=condition, values=writes[0].values | seen)
     writes += [row_effect(change, move.at) for change in shift if change.location_id != stock.location_id]
     facts = [*notes, *[("stock.arrived", {"sku": sku, "location_id": stock.location_id}) for sku in arrived]]
     if not arrived and figures.get("futures", stock.futures) != stock.futures:
