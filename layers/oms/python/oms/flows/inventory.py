@@ -58,12 +58,13 @@ def counted(
     *,
     tell: bool = True,
     exact: bool = False,
+    batch: str = "",
 ) -> int | None:
     """Take a count as the truth of the shelf at `at`; what moved since is applied on top. Returns what is on hand now, None if this very
     count was taken before. Lost if something moves right now; with `exact` also if something is sold.
 
     Fewer than are reserved: noted for stockkeeper, which raises one exception naming the orders now short; not if the caller does not
-    let it `tell`, because it will do so itself.
+    let it `tell`, because it will do so itself. `batch`: the call that this count came with; all it leaves short is one exception.
     """
     since = movements(stock.sku, stock.location_id, after=at) if stock.moves and at < stamp() else ()
     on_hand = on_hand_now(stock, count, at, since)
@@ -77,18 +78,20 @@ def counted(
         actor=actor,
         on_hand=count,
     )
-    notes = _short(stock, on_hand, at) if tell else []
+    notes = _short(stock, on_hand, at, batch) if tell else []
     return on_hand if write_count(stock, figures, move, key=key, notes=notes, exact=exact) else None
 
 
-def changed(stock: Stock, delta: int, at: str, cause: str, actor: str, key: dict[str, Any] | None, *, tell: bool = True) -> int | None:
+def changed(
+    stock: Stock, delta: int, at: str, cause: str, actor: str, key: dict[str, Any] | None, *, tell: bool = True, batch: str = ""
+) -> int | None:
     """Apply a difference; one from before the last count is in that count already and only noted. Returns what is on hand now, None if
     this very difference was applied before. Conflict if less than nothing would be left. Fewer than are reserved: as with a count."""
     effect = difference_now(stock, delta, at)
     kind = "received" if delta > 0 else "removed"
     move = Movement(sku=stock.sku, location_id=stock.location_id, at=at, kind=kind, delta=effect, cause=cause, actor=actor)
     on_hand = stock.on_hand + effect
-    notes = _short(stock, on_hand, at) if tell and effect else []
+    notes = _short(stock, on_hand, at, batch) if tell and effect else []
     return on_hand if write_count(stock, {}, move, key=key, notes=notes) else None
 
 
@@ -119,9 +122,9 @@ def _check_places(query: AvailabilityQuery, known: Mapping[str, Location]) -> No
         raise invalid(*faults)
 
 
-def _short(stock: Stock, on_hand: int, at: str) -> list[tuple[str, dict[str, Any]]]:
+def _short(stock: Stock, on_hand: int, at: str, batch: str) -> list[tuple[str, dict[str, Any]]]:
     short = stock.reserved - on_hand
-    data = {"sku": stock.sku, "location_id": stock.location_id, "units": short, "counted_at": at}
+    data = {"sku": stock.sku, "location_id": stock.location_id, "units": short, "counted_at": at, **({"batch": batch} if batch else {})}
     return [("stock.short", data)] if short > 0 else []
 
 

@@ -32,9 +32,11 @@ _CLIENT = "inventory-batch"
 
 @dataclass(frozen=True)
 class Sender:
-    """Where records come from: a batch call, or a load, which has an id and was asked for at a time."""
+    """Where records come from: a batch call, or a load, which has an id and was asked for at a time. `batch` names a batch call by its
+    records, so that a repetition has the same name."""
 
     actor: str = _CLIENT
+    batch: str = ""
     load_id: str = ""
     asked_at: str = ""
     places: Collection[str] | None = None  # locations there are, if they have been read
@@ -55,9 +57,6 @@ class Sender:
         return max([at, *(move.at for move in said if self.load_id and move.cause.startswith(f"{self.load_id}/"))])
 
 
-BATCH = Sender()
-
-
 def load_batch(batch: StockBatch, asked: Request) -> tuple[list[dict[str, Any]], bool]:
     """Take each record once; a record that is refused says why and does not stop the others. Returns what became of each, and whether
     this Idempotency-Key was used before: then it is what became of them the first time."""
@@ -65,7 +64,8 @@ def load_batch(batch: StockBatch, asked: Request) -> tuple[list[dict[str, Any]],
     if earlier:
         told = {int(number): (str(status), str(reason)) for number, status, reason in earlier["others"]}
         return [_told(record.record_id, *told.get(number, ("applied", ""))) for number, record in enumerate(batch.records)], True
-    outcomes = [take(LoadRecord(**record.model_dump()), BATCH) for record in batch.records]
+    sender = Sender(batch=digest_of([record.record_id for record in batch.records])[:16])
+    outcomes = [take(LoadRecord(**record.model_dump()), sender) for record in batch.records]
     # The repetition brings the records again: only those that were not simply applied are kept.
     others = [[number, done.status, done.reason] for number, done in enumerate(outcomes) if done.status != "applied"]
     keep_answer(asked.record(status=200, others=others))
@@ -141,9 +141,9 @@ def _once(record: LoadRecord, sender: Sender, number: int, row: Stock | None) ->
 def _write(record: LoadRecord, sender: Sender, stock: Stock, at: str, key: dict[str, Any] | None) -> int | None:
     tell = not sender.load_id  # a load tells of everything that is short at once, when it is over
     if record.on_hand is None:
-        return changed(stock, record.delta or 0, at, sender.cause(record), sender.actor, key, tell=tell)
+        return changed(stock, record.delta or 0, at, sender.cause(record), sender.actor, key, tell=tell, batch=sender.batch)
     figures = {} if record.safety_stock is None else {"safety_stock": record.safety_stock}
-    return counted(stock, record.on_hand, at, sender.cause(record), sender.actor, figures, key, tell=tell)
+    return counted(stock, record.on_hand, at, sender.cause(record), sender.actor, figures, key, tell=tell, batch=sender.batch)
 
 
 def _key(claim: Request, sender: Sender, number: int, stock: Stock, at: str) -> dict[str, Any] | None:
