@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from oms.fulfillment import arrivals
+from oms.fulfillment import arrivals, work
 from oms.orders.order import Order
 from oms.orders.statuses import buckets
 from oms.payments.gateway import Kind
