@@ -33,6 +33,17 @@ class LocationSettings(Wire):
     attributes: Metadata = {}
     enabled: bool = True
 
+    @model_validator(mode="before")
+    @classmethod
+    def _address_as_of_an_order(cls, given: Any) -> Any:
+        """An address may be one that an order would carry: parts that are null are none, and it may hold the coordinates."""
+        address = given.get("address") if isinstance(given, dict) else None
+        if not isinstance(address, dict):
+            return given
+        inside = {name: address[name] for name in ("latitude", "longitude") if isinstance(address.get(name), int | float)}
+        parts = {name: part for name, part in address.items() if part is not None and name not in inside}
+        return {**given, **{name: at for name, at in inside.items() if given.get(name) is None}, "address": parts}
+
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
