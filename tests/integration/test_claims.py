@@ -115,6 +115,14 @@ def test_what_is_damaged_stays_with_the_customer_and_may_come_back_once(world: W
     assert quantities(world.order(order["id"]))["available_to_return"] == 2
 
 
+def test_what_was_not_paid_back_is_sent_again_first(world: World) -> None:
+    order = world.delivered(order_body())
+    settled(world, order, claim(world, parcel(order), "damaged", "refund", units("1", 1)))
+    fo = replacement(reship(world, order, units("1", 1)).body["order"])
+    world.ship(fo["id"], {"1": 1}, "R1")
+    assert parcel(world.order(order["id"]), 1)["lines"][0]["units"] == [[2, 2]]
+
+
 def test_what_is_missing_was_delivered_once_and_cannot_come_back(world: World) -> None:
     order = world.delivered(order_body())
     after = claim(world, parcel(order), "missing", "reship", units("1", 1)).body["order"]

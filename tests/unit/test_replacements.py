@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from oms.carriers.tracking import Tracking, apply
+from oms.clock import later
 from oms.errors import Conflict
 from oms.fulfillment import arrivals, work
 from oms.fulfillment.allocate import needs_stock
+from oms.fulfillment.late import reclaim
 from oms.fulfillment.replacements import place_replacements, replace_units, replaced
-from oms.fulfillment.unfillable import why_unfillable
+from oms.fulfillment.reroute import reroute
+from oms.fulfillment.unfillable import give_up, why_unfillable
 from oms.machines.executions import needed
 from oms.machines.outcomes import outcome
 from oms.orders.order import Order
@@ -19,7 +22,9 @@ from oms.orders.quantities import available_to_return, broken_laws
 from oms.orders.records import FulfillmentOrder, Hold, Wait
 from oms.orders.statuses import order_status, replaces
 from oms.payments.cover import uncovered
+from oms.payments.gift_cards import delivered_cards
 from oms.payments.releases import to_release
+from oms.payments.renewal import renew_until
 from tests.support.orders import a_line, an_order
 from tests.unit.memory import NOW, World
 
@@ -142,17 +147,60 @@ def test_an_order_that_waits_goes_on_when_something_is_to_be_replaced(state: str
 
 
 def test_money_does_not_know_replacements() -> None:
-    world = World()
-    order, _ = sent(world)
-    before = to_release(order)
-    fo = again(world, order, [[1, 3]])
-    order.now = "2027-11-23T08:00:00.000Z"
-    assert (uncovered(order), to_release(order)) == ({}, before)
-    world.ship(order, fo, {"1": 3})
+    """Two of three units have left, the third waits for stock; then it is handed out after a replacement, and nothing pays for it."""
+    world = World({"A": {"berlin": 2, "lyon": 0}})
+    order, fo = world.allocated(an_order(a_line(quantity=3, backorder="allow")))
+    world.ship(order, fo, {"1": 2})
+    world.invoice(order, order.uninvoiced[0])
+    world.arrive("A", "lyon", 2)
+    world.grant(order)
+    again_ = again(world, order, [[1, 1]])
+    order.now = later(NOW, hours=1)
+    world.allocate(order)
+    third = list(order.fulfillment_orders.values())[-1]
+    assert third.ship_by > again_.ship_by
+    order.now = later(NOW, days=30)
+    assert uncovered(order) == {third.id: 1000}
+    again_.ship_by = later(NOW, days=90)
+    assert renew_until(order) == later(order.now, days=1)
+
+
+def test_what_nothing_needs_is_given_back_though_a_replacement_has_left() -> None:
+    world = World({"A": {"berlin": 10, "lyon": 10}})
+    order, fo = world.allocated(an_order(a_line(quantity=3)))
+    world.ship(order, fo, {"1": 2}, short={"1": 1})
+    give_up(order, "1", 1, "nobody has it")
+    world.commit(order)
+    world.invoice(order, order.uninvoiced[0])
+    work_ = again(world, order, [[1, 1]])
+    world.ship(order, work_, {"1": 1})
     assert (order.uninvoiced, len(order.sold), len(order.shipments)) == ([], 1, 2)
-    resumed = outcome(order, Wait(id=fo.id, state="Ship", token="t", entered=NOW))
+    assert [part.amount for part in to_release(order)] == [1000]
+    resumed = outcome(order, Wait(id=work_.id, state="Ship", token="t", entered=NOW))
     assert resumed
     assert resumed.output == {"next": "deliver"}
+
+
+def test_a_late_parcel_takes_the_place_of_what_was_ordered_and_not_of_a_replacement() -> None:
+    world = World({"A": {"berlin": 10, "lyon": 10}})
+    order, fo = world.allocated(an_order(a_line(quantity=3)))
+    world.ship(order, fo, {"1": 1})
+    work_ = again(world, order, [[1, 1]])
+    reroute(order, fo, world.rows, world.settings, to="lyon")
+    world.commit(order)
+    late = work.ShipRequest.model_validate({"packages": [{"reference": "late", "lines": [{"line_id": "1", "quantity": 2}]}]})
+    reclaim(order, fo, late, {"1": 2}, {"A": world.row("A")})
+    assert (work_.lines["1"].open, list(order.fulfillment_orders.values())[-1].lines["1"].open) == (1, 0)
+
+
+def test_a_gift_card_that_was_written_off_does_not_come_alive_when_its_parcel_arrives() -> None:
+    world = World()
+    order, fo = world.allocated(an_order(a_line(quantity=2, product={"gift_card": True})))
+    world.ship(order, fo, {"1": 2})
+    (parcel,) = order.shipments.values()
+    arrivals.write_off(order, parcel, "1", [[1, 1]])
+    arrivals.arrive(order, [parcel], NOW)
+    assert [card.unit for card in delivered_cards(order)] == [2]
 
 
 def test_an_order_is_not_completed_before_its_replacement_has_arrived() -> None:
