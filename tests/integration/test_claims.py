@@ -66,6 +66,19 @@ def test_a_lost_parcel_that_is_paid_back_lets_the_order_end(world: World) -> Non
     law_two(done)
 
 
+def test_a_parcel_that_is_not_invoiced_yet_is_invoiced_first_and_then_paid_back(world: World) -> None:
+    order = world.allocated(order_body())
+    world.ship_all(order)
+    order = world.order(order["id"])
+    change = claim(world, parcel(order), "lost", "refund", *LINES, reduce_shipping=True).body["change"]
+    assert world.step("settle", "Settle", order["id"], change_id=change["id"])["next"] == "later_settle"
+    world.step("capture_payment", "Capture payment", order["id"], fulfillment_order_id=order["fulfillment_orders"][0]["id"])
+    assert world.step("settle", "Settle", order["id"], change_id=change["id"])["next"] == "settled"
+    done = world.order(order["id"])
+    assert (done["payment"]["invoiced"], done["payment"]["credited"], done["status"]) == (3500, 3500, "completed")
+    law_two(done)
+
+
 def test_without_the_delivery_charge_exactly_the_goods_are_paid_back(world: World) -> None:
     order = shipped(world, order_body())
     done = settled(world, order, claim(world, parcel(order), "lost", "refund", units("1", 1)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from oms.payments.gateway import PaymentDeclined
 from tests.support.orders import a_line, an_order
 from tests.support.service import event, law_two, refund, settled, shipped, units
 from tests.support.world import JSON, World, order_body
@@ -72,6 +73,18 @@ def test_amounts_that_do_not_add_up_are_refused(world: World) -> None:
     assert refund(world, order, lines=["1", one]).pointers == {"/lines/1/line_id"}
     assert refund(world, order, lines=["9"]).pointers == {"/lines/0"}
     assert world.order(order["id"])["changes"] == []
+
+
+def test_no_more_than_was_paid_is_given_back_though_the_goods_have_become_dearer(world: World) -> None:
+    order = world.delivered(an_order(a_line(), token="tok_reauthorization_decline"))
+    dearer = {"lines": [{"line_id": "1", "type": "amount_with_tax", "amount": 120, "reason": "gift wrap"}]}
+    change = world.done("POST", f"/v1/orders/{order['id']}/adjustments", dearer)["change"]
+    with pytest.raises(PaymentDeclined):
+        world.step("settle", "Settle", order["id"], change_id=change["id"])
+    refused = refund(world, order)
+    assert (refused.status, refused.body["type"], refused.pointers) == (409, "urn:oms:problem:not-refundable", {"/amount"})
+    assert refund(world, order, amount=2000).status == 200
+    assert refund(world, order, amount=1).status == 409, "the first is not paid out yet, and takes all that was paid"
 
 
 def test_units_that_come_back_are_given_nothing_for(world: World) -> None:
