@@ -424,5 +424,5 @@ _THOROUGH = hypothesis_settings().max_examples > 100
 TestLife.settings = hypothesis_settings(
     max_examples=2000 if _THOROUGH else 40,
     stateful_step_count=60 if _THOROUGH else 30,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )

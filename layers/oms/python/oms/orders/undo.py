@@ -15,12 +15,10 @@ from oms.orders.records import ProcessException
 from oms.payments.funds import Part
 from oms.payments.gateway import Gateways, Unsure, gateway_for
 from oms.payments.ledger import authorizations, captures, newest
-from oms.payments.records import BY_HAND, Payment
+from oms.payments.records import BY_HAND, DECLINE, Payment
 from oms.payments.requests import ask
 from oms.payments.transfers import Answer, Transfer, add_moves, record, under_way
 
-DECLINE = "decline"
-"""What the instructions are for, where others have a document."""
 _TRANSFERS = (Transfer("void", DECLINE), Transfer("refund", DECLINE))
 
 
@@ -60,9 +58,9 @@ def conclude_undo(order: Order, answers: Sequence[Answer]) -> None:
     """Record what the gateways said. Money that one does not give back is put before a person; an authorization lapses by itself."""
     for transfer in _TRANSFERS:
         record(order, transfer, [answer for answer in answers if answer.move.what.kind == transfer.kind])
-    for answer in answers:
-        if answer.outcome.state == "failed" and answer.move.what.kind == "refund":
-            _object(order, answer)
+    kept = [answer for answer in answers if answer.outcome.state == "failed" and answer.move.what.kind == "refund"]
+    if kept:
+        _object(order, kept)
 
 
 def _is_refused(payment: Payment, transfer: Transfer) -> bool:
@@ -71,16 +69,17 @@ def _is_refused(payment: Payment, transfer: Transfer) -> bool:
     return any(event.state == "failed" and not (event.reference or "").startswith(BY_HAND) for event in events)
 
 
-def _object(order: Order, answer: Answer) -> None:
-    exception_id = f"exc_{order.id.removeprefix('ord_')}_{crc32(answer.move.what.key.encode()):08x}"
+def _object(order: Order, kept: Sequence[Answer]) -> None:
+    """One exception for all that is kept: who has paid it back says so once."""
+    exception_id = f"exc_{order.id.removeprefix('ord_')}_{crc32(kept[0].move.what.key.encode()):08x}"
     if exception_id in order.exceptions:
         return
-    amount = show(answer.outcome.amount, order.placed.currency)
+    amounts = [f"{show(each.outcome.amount, order.placed.currency)} of {each.move.payment_id} ({each.outcome.reason})" for each in kept]
     order.exceptions[exception_id] = ProcessException(
         id=exception_id,
         kind="payment",
         step="Capture",
-        cause=f"the order is declined, and {amount} of {answer.move.payment_id} could not be paid back: {answer.outcome.reason}",
+        cause=f"the order is declined, and could not be paid back: {', '.join(amounts)}",
         hint="Pay it back by hand, then resolve this with recorded.",
         actions=["resolve:recorded", "abandon"],
         subject=DECLINE,

@@ -10,7 +10,7 @@ from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments import ledger
 from oms.payments.funds import paid, unapplied
-from oms.payments.records import BY_HAND, Payment, PaymentEvent
+from oms.payments.records import BY_HAND, DECLINE, Payment, PaymentEvent
 
 
 def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
@@ -62,7 +62,12 @@ def _unsettled(order: Order, documents: Sequence[str]) -> list[tuple[Payment, Pa
     last = {name: max(event.asked_at or "" for _, event in rows) for name, rows in rounds.items()}
     found = [row for name, rows in rounds.items() for row in rows if (row[1].asked_at or "") == last[name]]
     unanswered = [(payment, event) for payment, event in found if event.state == "requested" and not event.reference]
-    return unanswered or [(payment, event) for payment, event in found if event.state == "failed"]
+    return unanswered or [(payment, event) for payment, event in found if event.state == "failed" and not _lapses(event)]
+
+
+def _lapses(event: PaymentEvent) -> bool:
+    """Whether nobody has to do anything: an authorization that its gateway did not give back when the order was declined ends by itself."""
+    return event.kind == "void" and event.document == DECLINE
 
 
 def _documents(order: Order, subject: str) -> list[str]:
@@ -73,4 +78,4 @@ def _documents(order: Order, subject: str) -> list[str]:
         return [memo_of(subject, settled) for settled in range(sum(line.settled for line in order.returns[subject].lines) + 1)]
     if subject in order.changes:
         return [subject, invoice_of_change(subject), memo_of_change(subject)]
-    return ["", "decline"] if subject == order.id else [subject]
+    return ["", DECLINE] if subject == order.id else [subject]
