@@ -23,5 +23,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     older_than = int(event.get("older_than_seconds", _QUIET_SECONDS))
     ended_within = int(event.get("ended_within_seconds", ENDED_WITHIN))
     report = reconcile(older_than, lambda: context.get_remaining_time_in_millis() / 1000, ended_within).as_dict()
-    logger.info("reconciled", extra={**report, "_aws": _metric("drift")})
+    logger.info("reconciled", extra={**report, "_aws": _metric("drift", "unbalanced")})
     return report

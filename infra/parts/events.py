@@ -115,6 +115,17 @@ class Events(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
+        unbalanced = cloudwatch.Metric(namespace="oms", metric_name="unbalanced", statistic="Maximum", period=Duration.minutes(5))
+        unbalanced.create_alarm(
+            self,
+            "Unbalanced",
+            alarm_name="oms-unbalanced",
+            alarm_description="Money of an order does not add up: the log line 'reconciled' names the orders and what is wrong",
+            threshold=1,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
     def sweep_with(self, stockkeeper: lambda_.Function) -> None:
         """Every minute: what is due. A run that fails is not tried again, the next one does its work."""
         events.Rule(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from oms.payments import sandbox
+from tests.support.orders import a_card
 from tests.support.world import JSON, World, order_body
 
 KEY = {"Idempotency-Key": "k-1"}
@@ -152,3 +153,16 @@ def test_a_gateway_that_cannot_be_reached_is_a_503_and_trying_again_captures_the
     assert (order["status"], world.figures("A")) == ("open", (10, 2))
     assert world.gateway.moved("authorize") == [3500]
     assert len([item for item in world.items()["oms-orders"] if item["sk"]["S"] == "state#summary"]) == 1
+
+
+def test_money_that_nobody_gives_back_by_itself_is_one_task_for_a_person(world: World) -> None:
+    """Cash and a transfer, known only by name, and a card that is declined: both are paid back by hand, and said so once."""
+    elsewhere = [{"method": name, "amount": 1000, "capture": {"reference": name, "amount": 1000}} for name in ("cash", "transfer")]
+    order = world.place(order_body(payments=[*elsewhere, a_card(1500, "tok_decline")]), status=402)
+    (problem,) = order["exceptions"]
+    assert (order["status"], problem["kind"], problem["actions"]) == ("declined", "payment", ["resolve:recorded", "abandon"])
+    assert problem["cause"].count("10.00 EUR") == 2
+    world.done("POST", f"/v1/exceptions/{problem['id']}/resolve", {"action": "recorded"})
+    order = world.order(order["id"])
+    assert (order["payment"]["captured"], order["payment"]["refunded"]) == (2000, 2000)
+    assert [each["status"] for each in order["exceptions"]] == ["resolved"]

@@ -14,7 +14,7 @@ from oms.orders import quantities
 from oms.orders.order import Order
 from oms.orders.records import Entry, Return
 from oms.orders.statuses import buckets, open_authorization
-from oms.payments import ledger
+from oms.payments import laws, ledger
 from oms.payments.funds import open_amount, receivable, unapplied
 from oms.payments.journal import journal_lines
 from oms.payments.records import Payment, PaymentEvent
@@ -36,6 +36,7 @@ def check(order: Order, entries: Sequence[Entry], bank: Bank) -> None:
     money_is_accounted_for(order)
     ceilings_hold(order)
     bank_moved_nothing_twice(order, bank)
+    assert laws.broken(order) == [], "reconcile would raise an alarm"
 
 
 def units_are_in_one_place(order: Order, line_id: str) -> None:

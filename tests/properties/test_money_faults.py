@@ -88,6 +88,38 @@ def test_a_life_without_trouble_asks_for_each_thing_once(life: Life) -> None:
     assert order.summary.lines["2"].cancelled == 1
 
 
+COMPENSATION: tuple[Kind, ...] = ("authorization", "authorization", "void", "refund")
+"""Of an order whose second card is declined: the first gives its authorization back, and money captured elsewhere goes back."""
+
+
+def declined(life: Life, troubles: list[str]) -> None:
+    body = an_order(a_line("1", "A", 2, 3000))
+    elsewhere = {"method": "card", "gateway": "sandbox", "amount": 1000, "capture": {"reference": "cap-2", "amount": 1000}}
+    body["payments"] = [a_card(1500), a_card(3500, "tok_decline"), elsewhere]
+    life.place(body=body, stock=0, voids_parts=True, later_on=True, cancels=True, asks=False, troubles=troubles, far=False)
+    finish_what_is_open(life)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trouble", ["", *TROUBLES])
+@pytest.mark.parametrize("call", range(len(COMPENSATION)))
+def test_each_trouble_at_each_call_of_an_order_that_is_declined(life: Life, call: int, trouble: str) -> None:
+    declined(life, [""] * call + [trouble])
+    assert life.shop.bank.befell == ([(COMPENSATION[call], trouble)] if trouble else [])
+    kept = COMPENSATION[call] if trouble == "decline" else ""
+    if kept == "void":
+        life.shop.pass_time(hours=170)  # nobody gives it back: it lapses
+    life.end_well()
+    order = life.shop.order()
+    assert order.summary.status == "declined"
+    moved = Counter(entry.what.kind for entry in life.shop.bank.history if entry.outcome.state == "succeeded")
+    assert kept == "void" or moved["authorization"] == moved["void"]
+    assert moved["refund"] == (kept != "refund")
+    by_hand = [each.action for each in order.exceptions.values() if "could not be paid back" in each.cause]
+    assert by_hand == (["recorded"] if kept == "refund" else [])
+    assert buckets(order).refunded == 1000
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("call", range(len(CALLS)))

@@ -13,6 +13,7 @@ from oms.orders.order import Claim, Order, StockChange
 from oms.orders.placing import read_order
 from oms.orders.records import FulfillmentOrder, Return, Shipment
 from oms.orders.statuses import order_status
+from oms.orders.undo import begin_undo, conclude_undo, undo
 from oms.payments.funds import ensure_funds, ensure_refunds
 from oms.payments.gateway import Gateways
 from oms.payments.invoices import invoice_for
@@ -114,9 +115,20 @@ class World:
         """Capture through the synchronous door."""
         order = self.take(body)
         self.commit(order)
-        capture.conclude_capture(order, capture.authorize(order, GATEWAYS))
-        self.commit(order)
+        self.capture(order)
         return order
+
+    def capture(self, order: Order) -> None:
+        """Ask the gateways, give back what is to go back after a decline, and record what they said."""
+        answers = capture.authorize(order, GATEWAYS)
+        if capture.is_refused(order, answers):
+            capture.note(order, answers)
+            begin_undo(order)
+            self.commit(order)
+            conclude_undo(order, undo(order, GATEWAYS))
+            answers = []
+        capture.conclude_capture(order, answers)
+        self.commit(order)
 
     def allocate(self, order: Order, **room: Any) -> str:
         """The Allocate step; `room`: what locations of limited capacity still take."""

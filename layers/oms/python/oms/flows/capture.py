@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oms.clock import stamp
 from oms.errors import Conflict, Fault, Invalid, Retryable, invalid
@@ -24,8 +24,11 @@ from oms.orders.capture import (
     LEASE_SECONDS,
     MOST_LINES,
     MOST_SKUS,
+    Answer,
     authorize,
     conclude_capture,
+    is_refused,
+    note,
     number_key,
     reserve_skus,
     retry_declined,
@@ -44,6 +47,9 @@ from oms.storage.orders import Cause, StockShort, Taken, claim_of, commit, load,
 from oms.storage.reservations import beside, find
 from oms.storage.settings import settings
 from oms.storage.table import Lost
+
+if TYPE_CHECKING:
+    from oms.payments.transfers import Answer as Undone
 
 _ATTEMPTS = 8
 
@@ -180,18 +186,48 @@ def finish(order: Order, actor: str) -> Placed:
     """Ask the gateways and record what they say. A gateway that cannot be reached leaves the order to be captured by the next try; one that
     cannot say what became of an earlier request leaves it to a person (Unsure)."""
     cause = Cause(actor, "capture")
+    undone: list[Undone] = []
     try:
         answers = authorize(order, GATEWAYS)
+        if is_refused(order, answers):
+            from oms.orders.undo import undo  # noqa: PLC0415 most tenders are accepted, and every cold start would pay for it
+
+            order, answers = _begin_undo(order, answers, cause), []
+            undone = undo(order, GATEWAYS)
     except (Retryable, Unsure):
         order.summary.lease = None
         commit(order, cause)
         raise
-    conclude_capture(order, answers)
+
+    def conclude(fresh: Order) -> None:
+        if undone and fresh.summary.status == "received":
+            from oms.orders.undo import conclude_undo  # noqa: PLC0415 the same
+
+            conclude_undo(fresh, undone)
+        conclude_capture(fresh, answers)
+
+    conclude(order)
     try:
         commit(order, cause)
     except (Lost, StockShort):
-        order = update(order.id, lambda fresh: conclude_capture(fresh, answers), cause)
+        order = update(order.id, conclude, cause)
     return Placed(order, order.summary.answer)
+
+
+def _begin_undo(order: Order, answers: Sequence[Answer], cause: Cause) -> Order:
+    """The order with what the gateways said, and what is to be given back noted: nobody is asked for it before that is safe."""
+    from oms.orders.undo import begin_undo  # noqa: PLC0415 the same
+
+    def begin(fresh: Order) -> None:
+        note(fresh, answers)
+        begin_undo(fresh)
+
+    begin(order)
+    try:
+        commit(order, cause)
+    except (Lost, StockShort):
+        return update(order.id, begin, cause)
+    return order
 
 
 def who_pays(request: PlaceOrder) -> tuple[Account | None, dict[str, int]]:

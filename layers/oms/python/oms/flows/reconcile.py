@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import chain
 
 from botocore.exceptions import ClientError
@@ -27,6 +27,7 @@ from oms.machines.outcomes import outcome
 from oms.orders.holds import expired
 from oms.orders.order import Order
 from oms.orders.records import FulfillmentOrder, Return, Summary
+from oms.payments import laws
 from oms.payments.clock import authorization_news, watch_authorizations
 from oms.payments.numbers import unnumbered
 from oms.payments.records import Change
@@ -40,13 +41,14 @@ from oms.storage.unplaced import give_up, left_behind
 _OPEN_STATUSES = ("received", "open", "on_hold")
 _OPEN_RETURNS = ("requested", "approved", "in_transit", "partially_received", "received")
 _PAGE = 100
+_MOST_NAMED, _LONGEST = 20, 300
 ENDED_WITHIN = 1800
 """Seconds; a pass every five minutes sees each ended order several times."""
 
 
 @dataclass
 class Report:
-    """What a pass did."""
+    """What a pass did. `unbalanced`: orders that break a law of money (design section 7), and of the first of them which and how."""
 
     orders: int = 0
     parked: int = 0
@@ -57,11 +59,13 @@ class Report:
     granted: int = 0
     booked: int = 0
     drift: int = 0
+    unbalanced: int = 0
+    unbalanced_orders: list[str] = field(default_factory=list)
     failed: int = 0
     dropped: int = 0
     finished: bool = True
 
-    def as_dict(self) -> dict[str, int | bool]:
+    def as_dict(self) -> dict[str, int | bool | list[str]]:
         """For the log and the caller."""
         return asdict(self)
 
@@ -81,6 +85,7 @@ def reconcile(older_than_seconds: int, seconds_left: Callable[[], float], ended_
             order = _repair(order_id, cutoff, report)
             if order:
                 suspects.listen_to(order)
+                _prove(order, report)
                 _see_to_queue(order, report, served, seconds_left)
         except Exception:
             # One order that cannot be repaired must not keep the others from it; the next pass tries again.
@@ -91,6 +96,13 @@ def reconcile(older_than_seconds: int, seconds_left: Callable[[], float], ended_
         # What the check could not read it reads in the next pass.
         report.failed += 1
     return report
+
+
+def _prove(order: Order, report: Report) -> None:
+    broken = laws.broken(order)
+    report.unbalanced += bool(broken)
+    if broken and len(report.unbalanced_orders) < _MOST_NAMED:
+        report.unbalanced_orders.append(f"{order.id}: {'; '.join(broken)}"[:_LONGEST])
 
 
 def _open_orders() -> Iterator[str]:

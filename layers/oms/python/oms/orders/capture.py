@@ -18,7 +18,7 @@ from oms.orders.reserve import reserve
 from oms.orders.statuses import totals
 from oms.payments import ledger
 from oms.payments.accounts import Account, claim_credit
-from oms.payments.gateway import Gateways, Instruction, Kind, Outcome, Unsure, gateway_for
+from oms.payments.gateway import Gateways, Instruction, Outcome, Unsure, gateway_for
 from oms.payments.records import Payment
 from oms.payments.requests import ask, conclude
 from oms.payments.tender_request import Tender
@@ -122,8 +122,7 @@ def reserve_skus(order: Order) -> set[str]:
 
 
 def authorize(order: Order, gateways: Gateways) -> list[Answer]:
-    """Ask the gateways for every tender that has no answer yet; after a decline, void what had been authorized and pay back what had been
-    captured, elsewhere too.
+    """Ask the gateways for every tender that has no answer yet, until one is declined.
 
     Repeating it with the same order repeats the same keys, so a crash between here and `conclude_capture` costs nothing. Unsure when a
     gateway cannot say what became of an earlier request; what the others say is noted on the order first.
@@ -132,30 +131,24 @@ def authorize(order: Order, gateways: Gateways) -> list[Answer]:
     unsure: Unsure | None = None
     for payment in order.payments.values():
         for event in ledger.newest(payment.events):
-            if event.kind == "authorization" and event.state == "requested" and event.key and not _refused(order, answers):
+            if event.kind == "authorization" and event.state == "requested" and event.key and not is_refused(order, answers):
                 try:
-                    answers.append(_ask(order, gateways, payment, "authorization", event.key, event.amount))
+                    answers.append(_ask(order, gateways, payment, event.key, event.amount))
                 except Unsure as error:
                     unsure = error
     if unsure:
-        _note(order, answers)
+        note(order, answers)
         raise unsure
-    if not _refused(order, answers):
-        return answers
-    held = [(answer.payment, answer.outcome.amount, answer.outcome.reference) for answer in answers if answer.outcome.state == "succeeded"]
-    held += [(payment, each.free, each.reference) for payment in order.payments.values() for each in ledger.authorizations(payment)]
-    voids = [_void(order, gateways, *each) for each in held if each[1]]
-    taken = [(payment, amount, of) for payment in order.payments.values() for of, amount in ledger.captures(payment)]
-    return answers + voids + [_refund(order, gateways, *each) for each in taken]
+    return answers
 
 
 def conclude_capture(order: Order, answers: Sequence[Answer]) -> None:
-    """Record what the gateways said: the order is captured, or declined with everything given back. While a gateway has not decided, the
-    order is received, and its machine looks after it."""
+    """Record what the gateways said: the order is captured, or (when all is given back, see undo.py) declined. While a gateway has not
+    decided, the order is received, and its machine looks after it."""
     if order.summary.status != "received":
         return
-    refused = _refused(order, answers)
-    _note(order, answers)
+    refused = is_refused(order, answers)
+    note(order, answers)
     order.summary.lease = None
     if refused and order.placed.chunks:
         order.summary.declining = "the payment was declined"  # what is reserved goes back part by part, then it is declined
@@ -175,34 +168,26 @@ def conclude_capture(order: Order, answers: Sequence[Answer]) -> None:
         order.record("order.received", grand_total=totals(order).grand_total, currency=order.placed.currency)
 
 
-def _note(order: Order, answers: Sequence[Answer]) -> None:
+def note(order: Order, answers: Sequence[Answer]) -> None:
+    """Put the answers in place of the requests."""
     for answer in answers:
         payment, outcome = order.payments[answer.payment.id], answer.outcome
         conclude(payment, answer.what, outcome)
-        done = {"authorization": "authorized", "refund": "refunded"}.get(answer.what.kind, "voided")
-        verb = {"succeeded": done, "failed": "declined", "requested": "pending"}[outcome.state]
+        verb = {"succeeded": "authorized", "failed": "declined", "requested": "pending"}[outcome.state]
         order.record(f"payment.{verb}", payment_id=payment.id, amount=outcome.amount, reason=outcome.reason)
 
 
-def _refused(order: Order, answers: Sequence[Answer]) -> bool:
-    """Whether a gateway has said no to a tender that is to pay: now, or by the news it sent meanwhile."""
-    if any(answer.what.kind == "authorization" and answer.outcome.state == "failed" for answer in answers):
+def is_refused(order: Order, answers: Sequence[Answer] = ()) -> bool:
+    """Whether a gateway has said no to a tender that is to pay: before, now, or by the news it sent meanwhile."""
+    if order.summary.undoing or any(answer.outcome.state == "failed" for answer in answers):
         return True
     undecided = [payment for payment in order.payments.values() if payment.token]  # of an attempt that was declined before, none is kept
     return any(e.kind == "authorization" and e.state == "failed" for payment in undecided for e in ledger.newest(payment.events))
 
 
-def _ask(order: Order, gateways: Gateways, payment: Payment, kind: Kind, key: str, amount: int, of: str | None = None) -> Answer:
-    what = Instruction(kind, key, amount, order.placed.currency, order.now, of)
+def _ask(order: Order, gateways: Gateways, payment: Payment, key: str, amount: int) -> Answer:
+    what = Instruction("authorization", key, amount, order.placed.currency, order.now)
     return Answer(payment, what, ask(gateway_for(gateways, payment.gateway), payment, what))
-
-
-def _void(order: Order, gateways: Gateways, payment: Payment, amount: int, reference: str) -> Answer:
-    return _ask(order, gateways, payment, "void", f"{order.id}/void/{payment.id}/1", amount, reference)
-
-
-def _refund(order: Order, gateways: Gateways, payment: Payment, amount: int, of: str | None) -> Answer:
-    return _ask(order, gateways, payment, "refund", f"{order.id}/refund/{payment.id}/1", amount, of)
 
 
 def retry_declined(
@@ -329,6 +314,6 @@ def decline(order: Order, **why: object) -> None:
         payment.token = None
         payment.events = [event for event in payment.events if event.reference or event.state != "requested"]
     order.claims.append(Claim(number_key(order.placed.channel, order.placed.order_number), {"order_id": order.id}, release=True))
-    order.summary.status = "declined"
+    order.summary.status, order.summary.undoing = "declined", False
     order.summary.answer = order.summary.answer or 402
     order.record("order.declined", **why)

@@ -267,8 +267,8 @@ class Summary(Record):
 
     `tender_sequence`: tenders by id with what each gives at most (0: all it has), as somebody has said; else they go as declared.
     `attempts`: the last routings after the first. `gives_up`: a person has decided that what no location can serve is cancelled.
-    `exposed`: what the order takes of its account's credit. `declining`: why a large order is being declined, while what is reserved for
-    it is given back.
+    `exposed`: what the order takes of its account's credit. `undoing`: a tender was declined, and what the others gave is given back.
+    `declining`: why a large order is being declined, while what is reserved for it is given back.
     """
 
     version: int = 0
@@ -285,6 +285,7 @@ class Summary(Record):
     gives_up: bool = False
     tender_sequence: list[tuple[str, int]] = []
     exposed: int = 0
+    undoing: bool = False
     declining: str = ""
     counters: dict[str, int] = {}
     placed_at: str = ""

@@ -10,7 +10,7 @@ from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments import ledger
 from oms.payments.funds import paid, unapplied
-from oms.payments.records import Payment, PaymentEvent
+from oms.payments.records import BY_HAND, DECLINE, Payment, PaymentEvent
 
 
 def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
@@ -27,7 +27,7 @@ def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
         _must_be_there(order, rows)
     for payment, event in rows:
         state = "succeeded" if done else "failed"
-        reference = f"by-hand:{event.key}"
+        reference = f"{BY_HAND}{event.key}"
         what = PaymentEvent.model_validate(
             {**event.model_dump(), "state": state, "at": order.now, "reference": reference, "reason": note or "by hand"}
         )
@@ -56,12 +56,18 @@ def _unsettled(order: Order, documents: Sequence[str]) -> list[tuple[Payment, Pa
     rounds: dict[tuple[str, str], list[tuple[Payment, PaymentEvent]]] = {}
     for payment in order.payments.values():
         for event in ledger.newest(payment.events):
-            if event.key and (event.document or "") in documents:
-                rounds.setdefault((event.kind, event.document or ""), []).append((payment, event))
+            document = event.document or ""
+            if event.key and document in documents:
+                rounds.setdefault((event.kind, document), []).append((payment, event))
     last = {name: max(event.asked_at or "" for _, event in rows) for name, rows in rounds.items()}
     found = [row for name, rows in rounds.items() for row in rows if (row[1].asked_at or "") == last[name]]
     unanswered = [(payment, event) for payment, event in found if event.state == "requested" and not event.reference]
-    return unanswered or [(payment, event) for payment, event in found if event.state == "failed"]
+    return unanswered or [(payment, event) for payment, event in found if event.state == "failed" and not _lapses(event)]
+
+
+def _lapses(event: PaymentEvent) -> bool:
+    """Whether nobody has to do anything: an authorization that its gateway did not give back when the order was declined ends by itself."""
+    return event.kind == "void" and event.document == DECLINE
 
 
 def _documents(order: Order, subject: str) -> list[str]:
@@ -73,4 +79,4 @@ def _documents(order: Order, subject: str) -> list[str]:
         return [document(subject, settled) for settled in rounds for document in (invoice_of_return, memo_of)]
     if subject in order.changes:
         return [subject, invoice_of_change(subject), memo_of_change(subject)]
-    return ["" if subject == order.id else subject]
+    return ["", DECLINE] if subject == order.id else [subject]

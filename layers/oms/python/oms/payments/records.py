@@ -9,6 +9,10 @@ from oms.stored import Stored
 
 TERMS = "terms"
 """The method of a tender that is paid after the invoice."""
+DECLINE = "decline"
+"""What is given back of a declined order is for this, where other instructions have a document."""
+BY_HAND = "by-hand:"
+"""How the references begin of what people say that was done, or was not."""
 
 
 class PaymentEvent(Stored):

@@ -97,7 +97,7 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
         "ReturnedToSender": ["resolve:mark_delivered"],
         "Unfillable": ["resolve:cancel_and_refund"],
         # An authorization that was made is of no use without the gateway's name for it, which only its own news can tell.
-        "Unsure": ["resolve:not_done"] if step == "Capture" else ["resolve:recorded", "resolve:not_done"],
+        "Unsure": ["resolve:not_done"] if step == "Capture" and not order.summary.undoing else ["resolve:recorded", "resolve:not_done"],
         "NoReplacement": ["resolve:refund"],
         "NoLabel": ["resolve:no_label"],
     }
