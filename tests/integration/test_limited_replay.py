@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,10 @@ class Replay:
         self.became["waiting" if self.allocate(order_id) == "wait_for_stock" else "sold"] += 1
         for n, fo_id in enumerate(load(order_id).fulfillment_orders):
             if (number + n) % 5 == 4:
-                update(order_id, lambda order, fo_id=fo_id: reject(order, fo_id), Cause("test", "reject"))
+                update(order_id, partial(reject, fo_id=fo_id), Cause("test", "reject"))
                 self.became["rejected"] += 1
             elif (number + n) % 5 < 3:
-                update(order_id, lambda order, fo_id=fo_id: ship(order, fo_id), Cause("test", "ship"))
+                update(order_id, partial(ship, fo_id=fo_id), Cause("test", "ship"))
                 self.became["shipped"] += 1
 
     def allocate(self, order_id: str) -> str:

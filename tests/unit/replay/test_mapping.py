@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from infra.local.replay.mapping import MOST_LINES, Left, Sale, invoices, sale_of
+from infra.local.replay.mapping import Left, Sale, invoices, sale_of
 from infra.local.replay.rows import Row
-from oms.orders.placing import read_order
+from oms.orders.placing import MOST_LINES, read_order
 from oms.orders.pricing import price
 
 
