@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, Strict, StringConstraints, field_validator, model_validator
 
 from oms.stored import Stored
-from oms.wire import Count, Key, Metadata, Name, Quantity, Text, Wire
+from oms.wire import Amount, Count, Key, Metadata, Name, Quantity, Text, Wire
 
 
 class Capacity(Wire):
@@ -74,7 +74,8 @@ class ChannelSettings(Wire):
     is authorized once more when its authorization has run out, or the customer is asked. `recall_hours`: how long a location may take to
     say whether it could stop units; after that it could not. `remorse_delay_seconds`: for how long an order waits before it is allocated,
     so that its customer may still change their mind (at most 30 days). `tracking_link_days`: how long a tracking link is good, from
-    placing on.
+    placing on. `hold_difference`: an order that asks for it (`on_problem: hold`) is held, and not refused, when its payments and its total
+    differ by less than this, in minor units of its currency; 0: never.
     """
 
     location_group: Key = "all"
@@ -86,6 +87,7 @@ class ChannelSettings(Wire):
     backorder_days: Annotated[int, Strict(), Field(ge=1, le=90)] = 90
     remorse_delay_seconds: Annotated[int, Strict(), Field(ge=0, le=30 * 24 * 60 * 60)] = 0
     tracking_link_days: Annotated[int, Strict(), Field(ge=1, le=730)] = 90
+    hold_difference: Amount = 100
     invoice_prefix: Prefix = "INV-"
     credit_memo_prefix: Prefix = "CM-"
     legal_entity: LegalEntity | None = None

@@ -29,20 +29,23 @@ _ATTEMPTS = 10
 
 
 class Credit:
-    """The gateway of gift cards and store credit: an authorization holds, a capture spends, a void releases, a refund gives back."""
+    """The gateway of gift cards and store credit: an authorization holds, a capture spends, a void releases, a refund gives back. What
+    is paid back `into` store credit, whatever tender paid, is granted."""
 
     key_hours: int | None = None
     voids_parts = True
 
     def perform(self, what: Instruction, payment: Payment) -> Outcome:
         """Once per key; the same key has the same answer for ever."""
+        if what.into:
+            return credit.outcome_of(once(what.into, what.key, lambda book: credit.grant(book, what)))
         account_id = payment.account_id or ""
         entry = once(account_id, what.key, lambda book: credit.instruct(book, what, payment), of=what.of)
         return credit.outcome_of(entry)
 
     def look_up(self, what: Instruction, payment: Payment) -> Outcome | None:
         """The entry of the key, if there is one."""
-        entry = read_entry(payment.account_id or "", what.key)
+        entry = read_entry(what.into or payment.account_id or "", what.key)
         return credit.outcome_of(entry) if entry else None
 
 

@@ -11,6 +11,7 @@ from oms.errors import Fault, invalid
 from oms.flows.breakers import Guarded
 from oms.payments.gateway import Gateway, Gateways, Instruction, Outcome
 from oms.payments.manual import Manual
+from oms.payments.payouts import Clearing
 from oms.payments.records import Payment
 from oms.payments.sandbox import Sandbox
 from oms.storage.secrets import gateway_keys
@@ -44,6 +45,7 @@ _GUARDED = [
 GATEWAYS: Gateways = {
     **{guarded.name: guarded for guarded in _GUARDED},
     "credit": OnDemand("oms.flows.credit:Credit", key_hours=None, voids_parts=True),
+    "exchange": Clearing(),
     "manual": Manual(),
     "terms": Manual(),  # what was paid on an invoice came by bank transfer or the like, and goes back so
 }

@@ -1,4 +1,5 @@
-"""A credit memo's money: what is still owed for the goods is lowered by it, the rest goes back to the tenders that paid."""
+"""A credit memo's money: what is still owed for the goods is lowered by it, the rest goes back to the tenders that paid, or into what the
+memo says instead (see oms.payments.payouts)."""
 
 from __future__ import annotations
 
@@ -9,24 +10,40 @@ from oms.flows.money import move
 from oms.orders.order import Order
 from oms.payments.funds import Part, ensure_refunds
 from oms.payments.offsets import offsets
+from oms.payments.payouts import destination
 from oms.payments.records import CreditMemo
 from oms.payments.transfers import Transfer, moved, settled
 from oms.storage.orders import Cause
 
 
-def give_back(order: Order, memo: CreditMemo, book: Callable[[Order, CreditMemo], None], cause: Cause) -> Order:
-    """Credit what is still owed for the goods, pay the rest back to the tenders that paid, and put the memo on record."""
-    transfer = Transfer("refund", memo.id)
+def give_back(order: Order, memo: CreditMemo, book: Callable[[Order, CreditMemo], None], cause: Cause, *, most: int | None = None) -> Order:
+    """Credit what is still owed for the goods, give the rest back, and put the memo on record. `most`: of a memo that goes into something,
+    how much of it (None: all); what is beyond that goes back to the tenders."""
+    back = Transfer("refund", memo.id)
+    away = Transfer("refund", memo.id, destination(order, memo.into)) if memo.into else None
+
+    def left(fresh: Order) -> int:
+        return memo.total_amount - moved(fresh, back) - (moved(fresh, away) if away else 0)
 
     def owed(fresh: Order) -> list[dict[str, Any]]:
-        return offsets(fresh, memo.total_amount - moved(fresh, transfer))
+        return offsets(fresh, left(fresh))
 
-    def plan(fresh: Order) -> list[Part]:
-        left = memo.total_amount - moved(fresh, transfer) - sum(row["amount"] for row in owed(fresh))
-        return ensure_refunds(fresh, left)
+    def open_(fresh: Order) -> int:
+        taken_off: int = sum(row["amount"] for row in owed(fresh))
+        return left(fresh) - taken_off
 
     def put(fresh: Order) -> None:
         if memo.id not in fresh.credit_memos:
-            book(fresh, memo.model_copy(update={"refunds": settled(fresh, transfer), "offsets": owed(fresh)}))
+            refunds = settled(fresh, back) + (settled(fresh, away) if away else [])
+            book(fresh, memo.model_copy(update={"refunds": refunds, "offsets": owed(fresh)}))
 
-    return move(order, transfer, plan, put, cause)
+    if away is not None:
+
+        def into(fresh: Order) -> list[Part]:
+            room = open_(fresh) if most is None else min(open_(fresh), most - moved(fresh, away))
+            return ensure_refunds(fresh, max(0, room))
+
+        order = move(order, away, into, lambda fresh: None if open_(fresh) else put(fresh), cause)
+        if memo.id in order.credit_memos:
+            return order  # what it takes off invoices is on record now, and not to be reckoned again
+    return move(order, back, lambda fresh: ensure_refunds(fresh, open_(fresh)), put, cause)

@@ -133,6 +133,20 @@ def instruct(book: Book, what: Instruction, payment: Payment) -> None:
     _enter(book, account, entry)
 
 
+def grant(book: Book, what: Instruction) -> None:
+    """Money that is paid back as store credit; the first of it opens the account. Refused when the account is closed, or has run out."""
+    account = book.account
+    about = {"key": what.key, "kind": "grant", "amount": what.amount, "at": what.at, "cause": what.key.partition("/")[0]}
+    if account is None:
+        account = CreditAccount(id=book.account_id, kind="store_credit", currency=what.currency, customer_id=what.owner, opened_at=what.at)
+        book.account = account
+    status = account.status(what.at)
+    if status != "active":
+        book.entry = CreditEntry.model_validate({**about, "state": "refused", "reason": f"{status}_credit"})
+        return
+    _enter(book, account, CreditEntry.model_validate({**about, "balance": what.amount}))
+
+
 def outcome_of(entry: CreditEntry) -> Outcome:
     """An entry as the gateway's answer. Its key is its reference, so that later instructions find the hold. A hold never runs out."""
     return Outcome("succeeded" if entry.state == "done" else "failed", entry.amount, entry.at, entry.key, entry.reason)

@@ -39,7 +39,7 @@ class Instruction:
     """What a gateway is asked to do with one tender: an amount in minor units of `currency`, under our key.
 
     `of`: the gateway's reference of the authorization that a capture or void draws on, or whose captures a refund pays back. `final`:
-    nothing more will be captured of it.
+    nothing more will be captured of it. `into`: where a refund goes instead of back to the tender, `owner` whose that is (see payouts.py).
     """
 
     kind: Kind
@@ -49,6 +49,8 @@ class Instruction:
     at: str
     of: str | None = None
     final: bool = False
+    into: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True)

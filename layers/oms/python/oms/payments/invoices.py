@@ -77,6 +77,7 @@ def change_memo(order: Order, change: Change) -> CreditMemo | None:
     return CreditMemo(
         id=memo_of_change(change.id),
         change_id=change.id,
+        into=change.into,
         issued_at=order.now,
         lines=rows,
         **_sums([*rows, *(row["delivery"] for row in rows if "delivery" in row)]),

@@ -4,7 +4,7 @@ What a customer has paid stands in `customer_deposits` until an invoice takes it
 So that account is the money we hold and have not earned (law 2's unapplied money), and `receivable` is what invoices still have open.
 
     captured          cash:<gateway or method>  to   customer_deposits         (gift cards, store credit: store_credit_liability)
-    refunded          customer_deposits         to   cash
+    refunded          customer_deposits         to   cash             (as store credit: store_credit_liability; into an exchange: exchanges)
     charged back      chargebacks               to   cash
     invoice           customer_deposits, receivable  to   revenue, shipping, fees, tax:<name>@<rate>
     paid later        customer_deposits         to   receivable
@@ -24,6 +24,7 @@ from oms.orders.order import Order
 from oms.orders.records import Entry
 from oms.payments.gift_cards import is_gift_card
 from oms.payments.invoices import row_taxes, whole_value
+from oms.payments.payouts import EXCHANGE, STORE_CREDIT
 from oms.payments.positions import documents_of
 from oms.payments.records import CreditMemo, Invoice, Payment
 from oms.stored import Stored
@@ -31,6 +32,8 @@ from oms.stored import Stored
 _CREDIT = ("gift_card", "store_credit")
 _GOODWILL = ("adjustment", "goodwill")
 _LIABILITY = "store_credit_liability"
+_EXCHANGES = "exchanges"
+"""What returns have moved into exchanges that the new orders have not taken yet: nothing, in the end."""
 
 
 class Posting(Stored):
@@ -96,8 +99,10 @@ def _moved(order: Order, entry: Entry) -> Iterator[tuple[str, int]]:
         yield "customer_deposits", -figures.get("open", 0) - figures.get("captured", 0) + figures.get("refunded", 0)
         yield "chargebacks", figures.get("charged_back", 0)
         if key in order.payments:
+            elsewhere = {_LIABILITY: figures.get(STORE_CREDIT, 0), _EXCHANGES: figures.get(EXCHANGE, 0)}
             cash = figures.get("captured", 0) - figures.get("refunded", 0) - figures.get("charged_back", 0)
-            yield _account(order.payments[key]), cash
+            yield _account(order.payments[key]), cash + sum(elsewhere.values())
+            yield from ((account, -amount) for account, amount in elsewhere.items())
 
 
 def _made(order: Order, entry: Entry) -> Iterator[tuple[str, int]]:
@@ -138,4 +143,6 @@ def _account(payment: Payment) -> str:
     """Where a tender's money lies: at its gateway, or with whoever runs a method that we know by name only."""
     if payment.method in _CREDIT:
         return _LIABILITY
+    if payment.method == EXCHANGE:
+        return _EXCHANGES
     return f"cash:{payment.gateway if payment.method == 'card' else payment.method}"

@@ -68,7 +68,7 @@ def newest(events: Iterable[PaymentEvent]) -> list[PaymentEvent]:
     return [_merged(group) for group in same.values()]
 
 
-_OURS = ("key", "of", "document", "asked_at", "expires_at")
+_OURS = ("key", "of", "into", "document", "asked_at", "expires_at")
 
 
 def _merged(group: Sequence[PaymentEvent]) -> PaymentEvent:

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from oms.orders.order import Order
 from oms.orders.records import Entry
 from oms.payments.funds import open_amount
-from oms.payments.ledger import fold
+from oms.payments.ledger import fold, newest
+from oms.payments.payouts import kind_of
+from oms.payments.records import Payment
 
 Position = Mapping[str, Mapping[str, int]]
-"""Figures by the record they belong to: a tender's captured, refunded and charged_back, an invoice's open. Minor units."""
+"""Figures by the record they belong to: a tender's captured, refunded and charged_back, and what of its refunds went into store_credit or
+an exchange; an invoice's open. Minor units."""
 _DOCUMENTS = {"invoice.created": "invoice_id", "credit_memo.created": "credit_memo_id"}
 """Facts that a document was made, and where they name it."""
 
@@ -19,9 +22,18 @@ def position(order: Order) -> Position:
     """Where the order's money stands."""
     tenders = {payment.id: fold(payment) for payment in order.payments.values()}
     figures = {
-        key: {"captured": sums.captured, "refunded": sums.refunded, "charged_back": sums.charged_back} for key, sums in tenders.items()
+        key: {"captured": sums.captured, "refunded": sums.refunded, "charged_back": sums.charged_back, **_elsewhere(order.payments[key])}
+        for key, sums in tenders.items()
     }
     return {**figures, **{invoice.id: {"open": max(0, open_amount(order, invoice))} for invoice in order.invoices.values()}}
+
+
+def _elsewhere(payment: Payment) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for event in newest(payment.events) if any(event.into for event in payment.events) else ():
+        if event.into and event.kind == "refund" and event.state == "succeeded":
+            sums[kind_of(event.into)] = sums.get(kind_of(event.into), 0) + event.amount
+    return sums
 
 
 def moved(before: Position, after: Position) -> dict[str, dict[str, int]]:

@@ -14,9 +14,10 @@ TERMS = "terms"
 class PaymentEvent(Stored):
     """One fact about a tender: what we asked (state requested, our key) or what the provider says (its reference and time).
 
-    `of`: the authorization (its reference) that a capture, void or expiry draws on, or whose captures a refund pays back. `expires_at` and
-    `once` (only one capture is allowed, what is left then lapses) belong to an authorization. `document`: what a capture or refund is for.
-    `asked_at`: when we asked, by our clock; what was asked together has the same.
+    `of`: the authorization (its reference) that a capture, void or expiry draws on, or whose captures a refund pays back. `into`: where a
+    refund went instead of back to the tender (see payouts.py). `expires_at` and `once` (only one capture is allowed, what is left then
+    lapses) belong to an authorization. `document`: what a capture or refund is for. `asked_at`: when we asked, by our clock; what was asked
+    together has the same.
     """
 
     kind: str
@@ -26,6 +27,7 @@ class PaymentEvent(Stored):
     key: str | None = None
     reference: str | None = None
     of: str | None = None
+    into: str | None = None
     expires_at: str | None = None
     once: bool = False
     document: str | None = None
@@ -80,7 +82,8 @@ class Invoice(Record):
 
 
 class CreditMemo(Record):
-    """What is given back, and for what. `refunds` went back to tenders; `offsets` lower what an invoice still has open by terms."""
+    """What is given back, and for what. `refunds` went back to tenders, or `into` store credit or an exchange (see payouts.py); `offsets`
+    lower what an invoice still has open by terms."""
 
     id: str
     number: str | None = None
@@ -92,6 +95,7 @@ class CreditMemo(Record):
     net_amount: int = 0
     tax_amount: int = 0
     total_amount: int = 0
+    into: Literal["store_credit", "exchange"] | None = None
     refunds: list[dict[str, Any]] = []
     offsets: list[dict[str, Any]] = []
     seller: dict[str, Any] | None = None
@@ -133,8 +137,8 @@ class Change(Record):
 
     `worth`: by how much it lowered (or, negative, raised) what the order costs; never more than that is paid back for it. `moves`: its
     money is to be moved now, by the change machine, which has been `started` for it before or not. `stage`: where the units were.
-    `layers`, `fees` (due once it is `decided`), `added`, `groups`, `prices`: what it put on the order. `due_at`: until when locations
-    may answer that were asked for units.
+    `layers`, `fees` (due once it is `decided`), `added`, `groups`, `prices`: what it put on the order. `into`: where its credit
+    memo goes. `due_at`: until when locations may answer that were asked for units.
     """
 
     id: str
@@ -161,6 +165,7 @@ class Change(Record):
     due_at: str | None = None
     requested_at: str
     closed_at: str | None = None
+    into: Literal["store_credit", "exchange"] | None = None
     refunds: list[dict[str, Any]] = []
 
     @property

@@ -19,6 +19,7 @@ def intend(payment: Payment, what: Instruction, document: str | None = None) -> 
         at=what.at,
         key=what.key,
         of=what.of,
+        into=what.into,
         document=document,
         asked_at=what.at,
     )
@@ -60,6 +61,7 @@ def conclude(payment: Payment, what: Instruction, outcome: Outcome) -> bool:
         key=what.key,
         reference=outcome.reference,
         of=what.of,
+        into=what.into,
         expires_at=outcome.expires_at,
         once=outcome.once,
         document=known.document if known else None,

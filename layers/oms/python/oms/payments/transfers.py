@@ -21,10 +21,12 @@ _VERBS = {"authorization": "authorized", "capture": "captured", "refund": "refun
 
 @dataclass(frozen=True)
 class Transfer:
-    """Money taken for, paid back for or no longer held because of a document (an invoice, a credit memo, a change)."""
+    """Money taken for, paid back for or no longer held because of a document (an invoice, a credit memo, a change). `into`: where it is
+    paid back to, if not to the tenders."""
 
     kind: Kind
     document: str
+    into: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Answer:
 def under_way(order: Order, transfer: Transfer) -> list[Move]:
     """Instructions that were given, or were about to be, and have no answer on record."""
     return [
-        Move(payment.id, Instruction(transfer.kind, event.key, event.amount, order.placed.currency, order.now, event.of))
+        Move(payment.id, _instruction(order, transfer, event.key, event.amount, event.of))
         for payment in order.payments.values()
         for event in _of(payment, transfer)
         if event.state == "requested" and event.key
@@ -56,7 +58,7 @@ def under_way(order: Order, transfer: Transfer) -> list[Move]:
 def settled(order: Order, transfer: Transfer) -> list[dict[str, Any]]:
     """What has been moved for the document, per tender."""
     return [
-        {"payment_id": payment.id, "amount": event.amount, "reference": event.reference}
+        {"payment_id": payment.id, "amount": event.amount, "reference": event.reference, **({"into": event.into} if event.into else {})}
         for payment in order.payments.values()
         for event in _of(payment, transfer)
         if event.state == "succeeded"
@@ -69,12 +71,14 @@ def moved(order: Order, transfer: Transfer) -> int:
 
 
 def add_moves(order: Order, transfer: Transfer, parts: Sequence[Part], *, final: bool = False) -> list[Move]:
-    """Note what will be asked of which tender. A key is made of order, kind, document, tender and attempt; it is used once."""
+    """Note what will be asked of which tender. A key is made of order, kind, document, destination, tender and attempt: it is
+    used once."""
     moves: list[Move] = []
+    document = f"{transfer.document}/{transfer.into}" if transfer.into else transfer.document
     for part in parts:
         tender = part.payment.id + _which(part)
-        key = ledger.attempt_key(part.payment, f"{order.id}/{transfer.kind}/{transfer.document}/{tender}")
-        what = Instruction(transfer.kind, key, part.amount, order.placed.currency, order.now, part.of, final)
+        key = ledger.attempt_key(part.payment, f"{order.id}/{transfer.kind}/{document}/{tender}")
+        what = _instruction(order, transfer, key, part.amount, part.of, final=final)
         if intend(part.payment, what, transfer.document):
             moves.append(Move(part.payment.id, what))
     return moves
@@ -88,7 +92,14 @@ def record(order: Order, transfer: Transfer, answers: Sequence[Answer]) -> None:
         if not conclude(payment, what, outcome):
             continue
         verb = {"succeeded": _VERBS[what.kind], "failed": f"{what.kind}_declined", "requested": f"{what.kind}_pending"}[outcome.state]
-        order.record(f"payment.{verb}", payment_id=payment.id, amount=outcome.amount, document_id=transfer.document, reason=outcome.reason)
+        order.record(
+            f"payment.{verb}",
+            payment_id=payment.id,
+            amount=outcome.amount,
+            document_id=transfer.document,
+            into=what.into,
+            reason=outcome.reason,
+        )
         if what.kind == "capture" and outcome.state == "succeeded":
             _lapse(order, payment, what.of)
 
@@ -110,7 +121,16 @@ def _lapse(order: Order, payment: Payment, reference: str | None) -> None:
 
 
 def _of(payment: Payment, transfer: Transfer) -> list[PaymentEvent]:
-    return [event for event in ledger.newest(payment.events) if event.kind == transfer.kind and event.document == transfer.document]
+    return [
+        event
+        for event in ledger.newest(payment.events)
+        if (event.kind, event.document, event.into) == (transfer.kind, transfer.document, transfer.into)
+    ]
+
+
+def _instruction(order: Order, transfer: Transfer, key: str, amount: int, of: str | None, *, final: bool = False) -> Instruction:
+    owner = order.placed.customer_id if transfer.into else None
+    return Instruction(transfer.kind, key, amount, order.placed.currency, order.now, of, final, transfer.into, owner)
 
 
 def _which(part: Part) -> str:

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, Strict, field_validator, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
-from oms.clock import parse, stamp
 from oms.routing.model import Demand, Destination, Place
 from oms.routing.preview import PreviewLine, PreviewLocation, Where, once
 from oms.routing.rules import CostTable, PostalArea, RuleGroup
-from oms.wire import Count, Key, Moment, Wire
+from oms.wire import Count, DateOrMoment, Key, Moment, Wire
 
 MOST_ORDERS = 500
-_DATE = len("2026-11-23")
-
-
-def _date_or_moment(text: str) -> str:
-    return parse(f"{text}T00:00:00Z").date().isoformat() if len(text) == _DATE else stamp(parse(text))
-
-
-DateOrMoment = Annotated[str, AfterValidator(_date_or_moment)]
 Figures = Annotated[dict[Key, Count], Field(max_length=20_000)]
 
 
@@ -37,7 +28,7 @@ class SimulatedOrder(Wire):
     channel: Key | None = None
     method: Key | None = None
     placed_at: Moment | None = None
-    desired_date: Moment | None = None
+    desired_date: DateOrMoment | None = None
 
     @field_validator("lines")
     @classmethod

@@ -40,29 +40,34 @@ def foresee(order: Order, command: Command) -> tuple[Order, list[Change]]:
 def figures(before: Order, after: Order, changes: Sequence[Change]) -> Figures:
     """`balances` of a preview (contract: Service): new totals minus old ones, and what is paid back or still to be paid."""
     old, new = totals(before).model_dump(), totals(after).model_dump()
-    back: dict[str, int] = {}
-    for part in refunds(after, changes):
-        back[part.payment.id] = back.get(part.payment.id, 0) + part.amount
+    back: dict[tuple[str, str], int] = {}
+    for part, into in refunds(after, changes):
+        place = (part.payment.id, into or "")
+        back[place] = back.get(place, 0) + part.amount
     return {
         **{name: new[name] - old[name] for name in new},
         "refund_due": sum(back.values()),
         "amount_due": max(0, _missing(after) - _missing(before)),
-        "refunds": [{"payment_id": payment_id, "amount": amount} for payment_id, amount in sorted(back.items())],
+        "refunds": [
+            {"payment_id": payment_id, "amount": amount, **({"into": into} if into else {})}
+            for (payment_id, into), amount in sorted(back.items())
+        ],
     }
 
 
-def refunds(order: Order, changes: Sequence[Change]) -> list[Part]:
-    """What the change machine will pay back for these changes, as things stand: credit memos less their invoices and what is still owed,
-    and captured money that nothing will use any more."""
-    parts: list[Part] = []
+def refunds(order: Order, changes: Sequence[Change]) -> list[tuple[Part, str | None]]:
+    """What the change machine will pay back for these changes, as things stand, and into what if not to the tender: credit memos less their
+    invoices and what is still owed, and captured money that nothing will use any more."""
+    parts: list[tuple[Part, str | None]] = []
     excess = surplus(order)
     for change in changes:
         memo, invoice = change_memo(order, change), change_invoice(order, change)
         net = (memo.total_amount if memo else 0) - (invoice.total_amount if invoice else 0)
         if net > 0:
-            parts += _if_there(ensure_refunds, order, net - sum(row["amount"] for row in offsets(order, net)))
+            paid = _if_there(ensure_refunds, order, net - sum(row["amount"] for row in offsets(order, net)))
+            parts += [(part, change.into) for part in paid]
         part = max(0, min(change.worth - (memo.total_amount if memo else 0), excess))
-        parts += _if_there(ensure_excess, order, part)
+        parts += [(each, None) for each in _if_there(ensure_excess, order, part)]
         excess -= part
     return parts
 
