@@ -103,12 +103,15 @@ class Reservation:
 
 
 def release(reservation: Reservation) -> None:
-    """Give everything back; once it has ended that way, nothing happens. Conflict when it became an order or the goods have left."""
+    """Give everything back; once it has ended that way, nothing happens, and one whose time is over has expired. Conflict when it became
+    an order or the goods have left."""
     record = reservation.record
     if record.status in ("taken", "fulfilled"):
         by = f" by order {record.order_id}; cancel that" if record.order_id else "; return the goods instead"
         raise Conflict(f"reservation {record.id} was {record.status}{by}")
-    if record.status == "open":
+    if record.status == "open" and not reservation.is_open:
+        expire(reservation)
+    elif record.status == "open":
         _end(reservation, "released")
         reservation.note("released", lines=figures(record))
         empty(reservation)
