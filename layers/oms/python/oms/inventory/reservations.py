@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from oms.clock import stamp
-from oms.errors import Conflict, Stale
+from oms.errors import Conflict, expect_version
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
 from oms.orders.records import Fact, Record
@@ -98,8 +98,7 @@ class Reservation:
 
     def expect(self, if_match: str | None) -> None:
         """Stale unless If-Match is absent, "*" or names the present version."""
-        if if_match and if_match.strip() != "*" and if_match.strip().removeprefix("W/").strip('"') != str(self.record.v):
-            raise Stale(f"the reservation is at version {self.record.v} now; read it again (If-Match was {if_match})")
+        expect_version("the reservation", self.record.v, if_match)
 
 
 def release(reservation: Reservation) -> None:
