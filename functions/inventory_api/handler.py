@@ -56,7 +56,7 @@ def post_load_action(load_id: str, action: str) -> Response[str]:
     if action not in ("approve", "cancel", "revert"):
         raise NotFound(f"a load knows no '{action}'; there are approve, cancel and revert")
     parsed(json_body(app, required=False), NoBody)
-    load, again = loads.act(load_id, action, asked(app))
+    load, again = loads.act(load_id, action, asked(app), header(app, "if-match"))
     return reply(200, load_view(load), version=load.v, replayed=again)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
 import oms.api
-from oms.api.http import after_cursor, after_number, create_api, cursor_of, json_body, page_size, parsed, reply
+from oms.api.http import after_cursor, after_number, create_api, cursor_of, header, json_body, page_size, parsed, reply
 from oms.api.observe import observed
 from oms.api.tracking_links import tracking_page_url
 from oms.clock import stamp
@@ -189,12 +189,24 @@ def get_gift_cards(order_id: str) -> Response[str]:
 
 @app.post("/v1/routing/simulations")
 def post_simulation() -> Response[str]:
-    """Run a rule group over past orders beside the rules in force; no stock is touched."""
+    """Run a rule group over past orders beside the rules in force; no stock is touched. As JSON, or as `Accept` asks: a table as text
+    (text/plain), a chart (image/svg+xml)."""
     from oms.flows.simulate import simulation  # noqa: PLC0415 asked for by hand, now and then; all other calls would pay for it
     from oms.routing.simulation_request import SimulationRequest  # noqa: PLC0415
 
     request = parsed(json_body(app), SimulationRequest)
-    return reply(200, simulation(request, lambda: app.lambda_context.get_remaining_time_in_millis() / 1000))
+    done = simulation(request, lambda: app.lambda_context.get_remaining_time_in_millis() / 1000)
+    wanted = header(app, "accept") or ""
+    if "image/svg+xml" in wanted:
+        from oms.routing.simulation_chart import svg  # noqa: PLC0415 as above
+
+        title = f"Rule group {request.rule_group_id or 'proposed'} beside the rules in force"
+        return Response(status_code=200, content_type="image/svg+xml", body=svg(done, title))
+    if "text/plain" in wanted:
+        from oms.routing.simulation_table import lines  # noqa: PLC0415 as above
+
+        return Response(status_code=200, content_type="text/plain; charset=utf-8", body="\n".join(lines(done)) + "\n")
+    return reply(200, done)
 
 
 @app.get("/v1/openapi.json")

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.world import JSON, Call, World, order_body
+from tests.support.world import JSON, Answer, Call, World, order_body
 
 
 def record(record_id: str, **more: object) -> JSON:
@@ -151,7 +151,7 @@ def test_if_match_keeps_a_count_from_what_it_has_not_seen(world: World) -> None:
 
 def test_a_sale_between_the_look_and_the_count_is_seen(world: World) -> None:
     etag = world.call("GET", "/v1/inventory/A/berlin").headers["etag"]
-    counting = []
+    counting: list[Call] = []
 
     def sell_first(call: Call) -> None:
         if call.operation == "TransactWriteItems" and not counting:
@@ -165,7 +165,10 @@ def test_a_sale_between_the_look_and_the_count_is_seen(world: World) -> None:
 
 def test_a_batch_with_a_key_is_answered_as_the_first_time(world: World) -> None:
     records = [record("r1", delta=5), record("r2", delta=-99), record("r3", delta=1) | {"location_id": "atlantis"}]
-    send = lambda rows: world.call("POST", "/v1/inventory/batch", {"records": rows}, headers={"Idempotency-Key": "k"})  # noqa: E731
+
+    def send(rows: list[JSON]) -> Answer:
+        return world.call("POST", "/v1/inventory/batch", {"records": rows}, headers={"Idempotency-Key": "k"})
+
     first, again = send(records), send(records)
     assert [row["status"] for row in first.body["data"]] == ["applied", "refused", "refused"]
     assert (again.status, again.body, again.headers["idempotent-replayed"]) == (200, first.body, "true")

@@ -282,6 +282,14 @@ class TestPreviewAndGuard:
         assert (done["status"], done["changed"], world.figures("A")[0]) == ("done_with_refusals", 2, 0)
         assert world.call("POST", f"/v1/inventory/loads/{parked['id']}/approve").status == 409
 
+    def test_who_decides_may_name_the_version_that_was_looked_at(self, world: World) -> None:
+        parked = loaded(world, lines(*self.ROWS), max_change_percent=49)
+        path = f"/v1/inventory/loads/{parked['id']}"
+        seen = world.call("GET", path).headers["etag"]
+        stale = world.call("POST", f"{path}/approve", headers={"If-Match": '"1"'})
+        assert (stale.status, read(world, parked["id"])["status"]) == (412, "parked")
+        assert world.call("POST", f"{path}/approve", headers={"If-Match": seen}).status == 200
+
     def test_what_is_parked_can_be_cancelled(self, world: World) -> None:
         parked = loaded(world, lines(row(1, on_hand=0)), max_change_percent=0)
         assert act(world, parked["id"], "cancel")["status"] == "cancelled"

@@ -225,6 +225,13 @@ class TestExpiry:
         world.done("DELETE", f"/v1/reservations/{held['id']}")
         assert world.figures("A") == (10, 0)
 
+    def test_one_that_is_over_is_not_released_but_has_expired(self, world: World) -> None:
+        held = reserve(world, {"A": 3}, expires_in=60)
+        world.advance(seconds=60)
+        assert world.done("DELETE", f"/v1/reservations/{held['id']}")["status"] == "expired"
+        assert (world.figures("A"), sweep(world)) == ((10, 0), 0)
+        assert events(world, held) == ["reservation.created", "reservation.expired"]
+
     def test_a_sale_that_would_be_short_sweeps_first(self, world: World) -> None:
         reserve(world, {"A": 15}, expires_in=60)
         assert world.call("POST", "/v1/orders", order_body(quantities={"A": 20})).status == 409

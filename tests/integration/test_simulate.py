@@ -156,6 +156,19 @@ def test_the_command_asks_the_stack_about_its_past_orders(
     assert "--to 2026-11-02T12:00:00.000Z" in text
 
 
+def test_the_figures_as_a_table_and_as_a_chart(world: World) -> None:
+    world.place(order_body(quantities={"A": 1}))
+    body = {"rules": {"exclude_locations": ["berlin"]}}
+    table = world.call("POST", SIMULATIONS, body, headers={"Accept": "text/plain"})
+    assert table.headers["content-type"].startswith("text/plain")
+    assert "berlin 1 -> lyon 1" in table.body
+    assert [line.split()[:3] for line in table.body.splitlines() if line.strip().startswith("berlin  ")] == [["berlin", "100", "0"]]
+    chart = world.call("POST", SIMULATIONS, body, headers={"Accept": "image/svg+xml"})
+    assert chart.headers["content-type"] == "image/svg+xml"
+    assert chart.body.startswith("<svg ")
+    assert chart.body.count("<rect ") > 20
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

@@ -317,7 +317,7 @@ def _clear() -> None:
             client("dynamodb").batch_write_item(RequestItems={table: keys})
 
 
-TestStock = Life.TestCase
+TestStock = pytest.mark.slow(Life.TestCase)
 TestStock.settings = settings(max_examples=200 if _THOROUGH else 14, stateful_step_count=50 if _THOROUGH else 30)
 
 

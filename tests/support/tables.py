@@ -1,4 +1,4 @@
-"""DynamoDB as far as the storage uses it, in a dictionary: transactions, conditions, updates and queries of one partition, at once.
+"""DynamoDB as far as the storage uses it, in a dictionary: transactions, conditions, updates and queries, at once.
 
 For properties over hundreds of lives, where moto would take minutes; what it means is proven against moto and DynamoDB Local elsewhere.
 """
@@ -16,8 +16,11 @@ from botocore.exceptions import ClientError
 JSON = dict[str, Any]
 Rule = Callable[[JSON, JSON], bool]
 _OPERATORS = {"=": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+SORTED_BY = {"lists": "at", "places": "pk"}
+"""The sort keys of the indexes."""
 _PARTS = [
     (re.compile(r"attribute_not_exists\((\w+)\)"), r"('\1' not in item)"),
+    (re.compile(r"attribute_exists\((\w+)\)"), r"('\1' in item)"),
     (re.compile(r"begins_with\((\w+), (:\w+)\)"), r"begins(item, values, '\1', '\2')"),
     (
         re.compile(r"(\w+) BETWEEN (:\w+) AND (:\w+)"),
@@ -33,7 +36,7 @@ class Tables:
     """What `client("dynamodb")` is to the storage. `on_write` is called before and after each write; it may raise."""
 
     def __init__(self) -> None:
-        self.items: dict[str, dict[tuple[str, str], JSON]] = {}
+        self.items: dict[str, dict[str, dict[str, JSON]]] = {}  # per table and partition
         self.writes = 0
         self.on_write: Callable[[str], None] = lambda when: None
 
@@ -59,21 +62,27 @@ class Tables:
 
     def get_item(self, TableName: str, Key: JSON, **_: Any) -> JSON:  # noqa: N803
         """One item."""
-        found = self._table(TableName).get(_key(Key))
+        found = self._item(TableName, Key)
         return {"Item": dict(found)} if found else {}
 
     def batch_get_item(self, RequestItems: JSON, **_: Any) -> JSON:  # noqa: N803
         """Several items of one table."""
         ((name, asked),) = RequestItems.items()
-        found = [self._table(name).get(_key(key)) for key in asked["Keys"]]
+        found = [self._item(name, key) for key in asked["Keys"]]
         return {"Responses": {name: [dict(item) for item in found if item]}}
 
     def query(self, TableName: str, KeyConditionExpression: str, ExpressionAttributeValues: JSON, **more: Any) -> JSON:  # noqa: N803
-        """Items of one partition in order; no index."""
-        assert "IndexName" not in more
-        rule, pk = _rule(KeyConditionExpression), ExpressionAttributeValues[":pk"]["S"]
-        mine = sorted((key, item) for key, item in self._table(TableName).items() if key[0] == pk)
-        found = [item for _, item in mine if rule(item, ExpressionAttributeValues)]
+        """Items of one partition in order, or of an index, for which it looks at all that there are."""
+        for short, name in more.get("ExpressionAttributeNames", {}).items():
+            KeyConditionExpression = KeyConditionExpression.replace(short, name)  # noqa: N806
+        rule, partitions = _rule(KeyConditionExpression), self.items.get(TableName, {})
+        if index := more.get("IndexName"):
+            every = (item for partition in partitions.values() for item in partition.values())
+            found = [item for item in every if rule(item, ExpressionAttributeValues)]
+            found.sort(key=lambda item: (str(_plain(item[SORTED_BY[index]])), _key(item)))
+        else:
+            mine = partitions.get(ExpressionAttributeValues[":pk"]["S"], {})
+            found = [mine[sk] for sk in sorted(mine) if rule(mine[sk], ExpressionAttributeValues)]
         if not more.get("ScanIndexForward", True):
             found.reverse()
         return {"Items": [dict(item) for item in found[: more.get("Limit")]]}
@@ -82,7 +91,7 @@ class Tables:
         self.on_write("before")
         allowed = []
         for _, body in writes:
-            there = self._table(body["TableName"]).get(_key(body.get("Key") or body["Item"]), {})
+            there = self._item(body["TableName"], body.get("Key") or body["Item"]) or {}
             condition = body.get("ConditionExpression")
             allowed.append(not condition or _rule(condition)(there, body.get("ExpressionAttributeValues", {})))
         if not all(allowed):
@@ -95,18 +104,19 @@ class Tables:
         self.on_write("after")
 
     def _do(self, kind: str, body: JSON) -> None:
-        table, key = self._table(body["TableName"]), _key(body.get("Key") or body["Item"])
+        pk, sk = _key(body.get("Key") or body["Item"])
+        partition = self.items.setdefault(body["TableName"], {}).setdefault(pk, {})
         if kind == "Put":
-            table[key] = dict(body["Item"])
+            partition[sk] = dict(body["Item"])
         elif kind == "Delete":
-            table.pop(key, None)
+            partition.pop(sk, None)
         else:
-            table[key] = _updated(
-                {**body["Key"], **table.get(key, {})}, body["UpdateExpression"], body.get("ExpressionAttributeValues", {})
-            )
+            there = {**body["Key"], **partition.get(sk, {})}
+            partition[sk] = _updated(there, body["UpdateExpression"], body.get("ExpressionAttributeValues", {}))
 
-    def _table(self, name: str) -> dict[tuple[str, str], JSON]:
-        return self.items.setdefault(name, {})
+    def _item(self, table: str, key: JSON) -> JSON | None:
+        pk, sk = _key(key)
+        return self.items.get(table, {}).get(pk, {}).get(sk)
 
 
 def _key(item: JSON) -> tuple[str, str]:

@@ -14,9 +14,11 @@ from typing import Any
 from infra.local.console import Console
 from infra.local.replay import rows
 from infra.local.settings import Local
-from infra.local.simulation import chart, files, table
+from infra.local.simulation import files
 from infra.local.stack import Stack
 from infra.local.trouble import Trouble
+from oms.routing import simulation_chart as chart
+from oms.routing import simulation_table as table
 from oms.routing.simulate import proposal, simulate
 
 

@@ -86,6 +86,8 @@ def _until(api: Api, order: dict[str, Any], what: str, done: Callable[[dict[str,
         for problem in order["exceptions"]:
             if problem["status"] == "open":
                 return order, f"{problem['step']}: {problem['cause']}"
+        if order["status"] == "declined":  # a large order hears only later that stock is short
+            return order, "declined"
         if time.monotonic() > deadline:
             return order, f"waited {_PATIENCE_SECONDS:.0f} seconds in vain for {what}"
         time.sleep(pause)

@@ -23,12 +23,9 @@ from infra.local.replay.countries import code_of
 from infra.local.replay.rows import Row
 from oms.clock import stamp
 from oms.money.currencies import EXPONENTS
+from oms.orders.placing import MOST_LINES
 
 CHANNEL = "replay"
-MOST_SKUS = 80
-"""The API takes an order in one DynamoDB transaction of at most 100 writes, one for each SKU at its place; the rest is its own records."""
-
-_MOST_LINES = 200  # as many as one parcel may name
 _POSTAGE = {"POST", "DOT", "C2", "CARRIAGE"}
 _DISCOUNT = {"D"}
 _EXTRA = {"M": "manual", "BANK CHARGES": "bank charges"}
@@ -164,10 +161,8 @@ class _Draft:
             return "postage is given back, not charged"
         if sum(row.quantity * price for row, price in self.goods) + self._adjusted < 0:
             return "discounts of more than the goods are worth"
-        if len({row.code for row, _ in self.goods}) > MOST_SKUS:
-            return f"more than {MOST_SKUS} different SKUs, which the API does not take in one order yet"
-        if len(_lines(self.goods, merge)) > _MOST_LINES:
-            return f"more than {_MOST_LINES} lines, which the API does not take in one order yet"
+        if len(_lines(self.goods, merge)) > MOST_LINES:
+            return f"more than {MOST_LINES} lines, which the API does not take in one order"
         return ""
 
     @property

@@ -23,6 +23,7 @@ WORK = {"id": "fo_1", "status": "released", "lines": [{"line_id": "1", "quantity
 def order(captured: int = 0, *, work: bool = True, shipped: bool = False, **more: Any) -> dict[str, Any]:
     return {
         "id": "ord_1",
+        "status": "open",
         "fulfillment_status": "shipped" if shipped else "allocated" if work else "unfulfilled",
         "fulfillment_orders": [{**WORK, "status": "shipped" if shipped else "released"}] if work else [],
         "shipments": [{"invoice_id": "inv_1"}] if shipped else [],
@@ -59,6 +60,11 @@ def test_an_order_is_seen_through_to_captured_money() -> None:
     assert (outcome.status, outcome.problem, outcome.placed, outcome.captured) == ("placed", "", 500, 500)
     assert outcome.captured_seconds is not None
     assert api.asked[2] == "POST /v1/fulfillment-orders/fo_1/ship"
+
+
+def test_a_large_order_that_is_declined_later_is_not_waited_for() -> None:
+    api = Scripted((202, order(work=False, status="received")), (200, order(work=False, status="declined")))
+    assert (play(api, SALE).problem, len(api.asked)) == ("declined", 2)
 
 
 def test_a_repeated_order_that_has_shipped_is_left_alone() -> None:

@@ -81,6 +81,12 @@ class Stale(Refused):
     current: dict[str, Any] = field(default_factory=dict)
 
 
+def expect_version(what: str, version: int, if_match: str | None) -> None:
+    """Stale unless If-Match is absent, "*" or names the present version of `what`."""
+    if if_match and if_match.strip() != "*" and if_match.strip().removeprefix("W/").strip('"') != str(version):
+        raise Stale(f"{what} is at version {version} now; read it again (If-Match was {if_match})")
+
+
 @dataclass
 class Forbidden(Refused):
     """The caller may not do this."""

@@ -53,13 +53,15 @@ def request_load(request: LoadRequest, asked: Request) -> Done:
     return _create(load, asked)
 
 
-def act(load_id: str, action: str, asked: Request) -> Done:
-    """approve, cancel or revert a load. NotFound for an unknown one, Conflict when that is not possible in its state."""
+def act(load_id: str, action: str, asked: Request, if_match: str | None = None) -> Done:
+    """approve, cancel or revert a load. NotFound for an unknown one, Stale unless it is at the version of `if_match`, Conflict when that
+    is not possible in its state."""
     for _ in range(_ATTEMPTS):
         earlier = asked.earlier()
         load = stored.load(load_id)
         if earlier:
             return load, True
+        load.expect(if_match)
         load.updated_at = stamp()
         fact = load.act(action, load.updated_at)
         if fact is None:

@@ -36,10 +36,10 @@ class Sender:
     records, so that a repetition has the same name."""
 
     actor: str = _CLIENT
-    batch: str = ""
     load_id: str = ""
     asked_at: str = ""
     places: Collection[str] | None = None  # locations there are, if they have been read
+    batch: str = ""
 
     def cause(self, record: StockRecord) -> str:
         """The name of a record's movement."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict, StringConstraints
 
-from oms.errors import Conflict
+from oms.errors import Conflict, expect_version
 from oms.inventory.load_outcomes import Tally
 from oms.stored import Stored
 from oms.wire import Wire
@@ -71,6 +71,10 @@ class Load(Stored):
     def working(self) -> bool:
         """Whether there is something to go on with."""
         return self.status in ("running", "reverting")
+
+    def expect(self, if_match: str | None) -> None:
+        """Stale unless If-Match is absent, "*" or names the present version."""
+        expect_version(self.id, self.v, if_match)
 
     def begin(self, phase: Phase) -> None:
         """Start a phase at the beginning of the file, or of its log."""

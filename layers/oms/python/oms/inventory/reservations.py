@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from oms.clock import stamp
-from oms.errors import Conflict, Stale
+from oms.errors import Conflict, expect_version
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
 from oms.orders.records import Fact, Record
@@ -98,17 +98,19 @@ class Reservation:
 
     def expect(self, if_match: str | None) -> None:
         """Stale unless If-Match is absent, "*" or names the present version."""
-        if if_match and if_match.strip() != "*" and if_match.strip().removeprefix("W/").strip('"') != str(self.record.v):
-            raise Stale(f"the reservation is at version {self.record.v} now; read it again (If-Match was {if_match})")
+        expect_version("the reservation", self.record.v, if_match)
 
 
 def release(reservation: Reservation) -> None:
-    """Give everything back; once it has ended that way, nothing happens. Conflict when it became an order or the goods have left."""
+    """Give everything back; once it has ended that way, nothing happens, and one whose time is over has expired. Conflict when it became
+    an order or the goods have left."""
     record = reservation.record
     if record.status in ("taken", "fulfilled"):
         by = f" by order {record.order_id}; cancel that" if record.order_id else "; return the goods instead"
         raise Conflict(f"reservation {record.id} was {record.status}{by}")
-    if record.status == "open":
+    if record.status == "open" and not reservation.is_open:
+        expire(reservation)
+    elif record.status == "open":
         _end(reservation, "released")
         reservation.note("released", lines=figures(record))
         empty(reservation)

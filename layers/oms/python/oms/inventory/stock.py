@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
-from oms.errors import Stale
+from oms.errors import Stale, expect_version
 from oms.inventory.shards import MOST
 from oms.stored import Stored
 from oms.wire import Count, Key, Moment, Quantity, SignedAmount, Wire
@@ -50,8 +50,10 @@ class Stock(Stored):
 
     def expect(self, if_match: str | None) -> None:
         """Stale unless If-Match is absent, or names the present version; "*" is any that was counted."""
-        if if_match and not (self.v if if_match.strip() == "*" else if_match.strip().removeprefix("W/").strip('"') == str(self.v)):
-            raise Stale(f"{self.sku} at {self.location_id} is at version {self.v} now; read it again (If-Match was {if_match})")
+        what = f"{self.sku} at {self.location_id}"
+        if if_match and not self.v:
+            raise Stale(f"{what} was never counted (If-Match was {if_match})")
+        expect_version(what, self.v, if_match)
 
     @property
     def available_to_fulfill(self) -> int:

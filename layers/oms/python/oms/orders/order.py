@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oms.clock import stamp
-from oms.errors import Conflict, NotFound, Stale
+from oms.errors import Conflict, NotFound, expect_version
 from oms.ids import part_id
 from oms.orders.records import (
     Explanation,
@@ -264,8 +264,7 @@ class Order:
 
     def expect(self, if_match: str | None) -> None:
         """Stale unless If-Match is absent, "*" or names the present version."""
-        if if_match and if_match.strip() != "*" and if_match.strip().removeprefix("W/").strip('"') != str(self.summary.version):
-            raise Stale(f"the order is at version {self.summary.version} now; read it again (If-Match was {if_match})")
+        expect_version("the order", self.summary.version, if_match)
 
     def must_be_live(self) -> None:
         """Conflict for an order that was declined or is not captured yet."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from infra.local.simulation.table import Row, measures, shares
+from oms.routing.simulation_table import Row, measures, shares
 
 _COLOURS = {"in force": "#8a8f98", "proposed": "#2b6cb0"}
 _LEFT, _BARS, _RIGHT = 250, 420, 110
