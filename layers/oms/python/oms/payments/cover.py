@@ -8,6 +8,7 @@ from oms.orders.quantities import cancelled_units
 from oms.orders.records import FulfillmentOrder
 from oms.orders.statuses import buckets, to_come, totals
 from oms.orders.worth import delivery_worth, worth
+from oms.payments.exchange_tender import backed
 from oms.payments.funds import excess, open_amount, terms_left, was_declined
 from oms.payments.invoices import invoice_for, lowered
 from oms.payments.ledger import authorizations, open_at
@@ -30,11 +31,12 @@ def uncredited(order: Order) -> int:
 
 
 def available(order: Order, until: str) -> int:
-    """Money for invoices to come, as it will be at that time: captured and unused, authorized and not run out, on terms. For a time that
+    """Money for invoices to come, as it will be at that time: captured and unused, authorized and not run out, on terms or by an exchange. For a time that
     is over, as it is now: what has run out since covers no overdue work."""
     until = max(until, order.now)
     free = sum(each.free for payment in order.payments.values() for each in authorizations(payment) if each.live(until))
-    return excess(order) + free + sum(terms_left(order, payment) for payment in order.payments.values())
+    # What secures an exchange is not there for anything else.
+    return excess(order) + free + sum(terms_left(order, payment) for payment in order.payments.values()) - backed(order)
 
 
 def due(order: Order) -> int:
