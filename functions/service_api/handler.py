@@ -12,7 +12,7 @@ from oms.api.agents import has
 from oms.api.changes import Kind, change_order, decide_approval
 from oms.api.commands import command
 from oms.api.http import asked, client_of, create_api, json_body, may, parsed, reply
-from oms.api.kinds import CANCELLATIONS
+from oms.api.kinds import CANCELLATIONS, exchanges
 from oms.api.observe import observed
 from oms.api.service import caller_of, request_return, return_answer
 from oms.errors import Forbidden, NotFound
@@ -114,12 +114,18 @@ def post_edit(order_id: str) -> Response[str]:
     return change_order(app, order_id, EDITS, _agent())
 
 
+@app.post("/v1/orders/<order_id>/exchanges")
+def post_exchange(order_id: str) -> Response[str]:
+    """Take goods back and send others for them, in a new order: any as an agent, one's own as a customer."""
+    return change_order(app, order_id, exchanges(), caller_of(app))
+
+
 @app.post("/v1/approvals/<change_id>/<action>")
 def post_approval(change_id: str, action: str) -> Response[str]:
     """approve, reject."""
     if action not in ("approve", "reject"):
         raise NotFound(f"an approval has no action '{action}'; it has approve, reject")
-    return decide_approval(app, _order_id(change_id, "approval"), change_id, action, KINDS)
+    return decide_approval(app, _order_id(change_id, "approval"), change_id, action, {**KINDS, "exchanges": exchanges()})
 
 
 @app.post("/v1/orders/<order_id>/returns")

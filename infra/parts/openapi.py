@@ -39,6 +39,7 @@ from oms.service.adjustments import AdjustRequest
 from oms.service.cancellations import CancelRequest, CancelResponse
 from oms.service.edits import EditRequest
 from oms.service.exceptions import CloseRequest, ResolveRequest
+from oms.service.exchange_request import ExchangeRequest
 from oms.service.limits import RoleSettings
 from oms.service.notes import NoteRequest
 from oms.service.tracking import TrackingRequest
@@ -80,8 +81,10 @@ BODIES: dict[str, type[BaseModel]] = {
     "POST /v1/orders/{id}/adjustments": AdjustRequest,
     "POST /v1/orders/{id}/edits": EditRequest,
     "POST /v1/orders/{id}/returns": ReturnRequest,
+    "POST /v1/orders/{id}/exchanges": ExchangeRequest,
     "POST /v1/track/{token}/cancellations": CancelRequest,
     "POST /v1/track/{token}/returns": ReturnRequest,
+    "POST /v1/track/{token}/exchanges": ExchangeRequest,
     "POST /v1/track/requests": TrackingRequest,
     "PUT /v1/inventory/{sku}/{location_id}": StockCount,
     "PUT /v1/inventory/{sku}/{location_id}/shards": ShardCount,

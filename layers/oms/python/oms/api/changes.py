@@ -30,6 +30,9 @@ from oms.storage.orders import load
 from oms.storage.secrets import webhook_secret
 from oms.storage.settings import settings
 
+_SHOWN = ("id", "kind", "status", "lines", "requested_at", "new_order_number")
+"""What customers see of a change."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -39,6 +42,7 @@ class Kind:
     model: type[Asked]
     act: Callable[[Order, Any, Caller], Sequence[Change]]
     self_service: str = ""  # the name by which customers may ask for it; empty: they may not
+    unquoted: frozenset[str] = frozenset()  # fields that a quote leaves open
 
 
 def change_order(app: APIGatewayHttpResolver, order_id: str, kind: Kind, caller: Caller) -> Response[str]:
@@ -50,16 +54,17 @@ def change_order(app: APIGatewayHttpResolver, order_id: str, kind: Kind, caller:
     request = parsed(body, kind.model)
     about = f"{order_id} {kind.route}"
     asked = {name: body[name] for name in body if name not in Asked.model_fields}
+    quoted = {name: asked[name] for name in asked if name not in kind.unquoted}
 
     def act(order: Order) -> Sequence[Change]:
         return kind.act(order, request, caller)
 
     if body.get("preview"):
-        return _preview(app, order_id, about, asked, act, caller)
+        return _preview(app, order_id, about, quoted, act, caller)
 
     def run(order: Order) -> str:
         order.must_be_live()
-        now = _expect_quoted(order, body.get("quote_id"), about, asked, act)
+        now = _expect_quoted(order, body.get("quote_id"), about, quoted, act)
         if settings().roles and not caller.self_service:
             now, who = now or figures(order, *foresee(order, act)), agent(app, settings())
             if needs_approval(order, kind.route, now, who, settings()):
@@ -104,7 +109,7 @@ def changed(caller: Caller, order: Order, subjects: Any) -> dict[str, Any]:
     """What every change answers: the change (of several the last, which is the one that moves money), all of them, and the order."""
     changes = [change_view(order.changes[change_id]) for change_id in str(subjects or "").split() if change_id in order.changes]
     if caller.self_service:
-        changes = [{name: each[name] for name in ("id", "kind", "status", "lines", "requested_at") if name in each} for each in changes]
+        changes = [{name: each[name] for name in _SHOWN if name in each} for each in changes]
     return {"change": changes[-1] if changes else None, "changes": changes, "order": order_answer(caller, order)}
 
 
@@ -135,7 +140,14 @@ def _preview(app: APIGatewayHttpResolver, order_id: str, about: str, asked: dict
     if caller.self_service:
         now = {**now, "refunds": [{"amount": row["amount"]} for row in now["refunds"]]}
         lines = [{name: row[name] for name in ("id", "sku", "name", "status", "quantities", "amounts")} for row in lines]
-    return reply(200, {**given, "balances": now, "lines": lines}, version=order.summary.version)
+    made = {"new_order": _new_order(after.born[0])} if after.born else {}
+    return reply(200, {**given, "balances": now, "lines": lines, **made}, version=order.summary.version)
+
+
+def _new_order(order: Order) -> dict[str, Any]:
+    """The order that an exchange would make."""
+    rows = [{name: row[name] for name in ("id", "sku", "name", "quantity", "amounts")} for row in line_views(order)]
+    return {"order_number": order.placed.order_number, "totals": totals(order).model_dump(), "lines": rows}
 
 
 def _touched(order: Order, changes: Sequence[Change]) -> list[dict[str, Any]]:

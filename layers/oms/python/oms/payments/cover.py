@@ -31,8 +31,8 @@ def uncredited(order: Order) -> int:
 
 
 def available(order: Order, until: str) -> int:
-    """Money for invoices to come, as it will be at that time: captured and unused, authorized and not run out, on terms or by an exchange. For a time that
-    is over, as it is now: what has run out since covers no overdue work."""
+    """Money for invoices to come, as it will be at that time: captured and unused, authorized and not run out, on terms or by an exchange.
+    For a time that is over, as it is now: what has run out since covers no overdue work."""
     until = max(until, order.now)
     free = sum(each.free for payment in order.payments.values() for each in authorizations(payment) if each.live(until))
     # What secures an exchange is not there for anything else.
