@@ -19,7 +19,7 @@ ENVIRONMENT = {
     "allocate": TABLES,
     "ship": {"ORDERS_TABLE", "INVENTORY_TABLE"},
     "capture_payment": {"ORDERS_TABLE", "SETTINGS_TABLE", "GATEWAY_SECRETS"},
-    "settle": {"ORDERS_TABLE", "SETTINGS_TABLE", "GATEWAY_SECRETS"},
+    "settle": TABLES | {"GATEWAY_SECRETS"},
     "return_order": TABLES | {"GATEWAY_SECRETS"},
     "raise_exception": {"ORDERS_TABLE"},
     "service_api": TABLES | {"WEBHOOK_SECRETS"},
@@ -48,6 +48,7 @@ OPEN = {
     "GET /v1/track/{token}": "track_api",
     "POST /v1/track/{token}/cancellations": "track_api",
     "POST /v1/track/{token}/returns": "track_api",
+    "POST /v1/track/{token}/exchanges": "track_api",
     "POST /v1/track/requests": "track_api",
 }
 STREAM_ACTIONS = {"dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"}

@@ -59,12 +59,16 @@ def change_order(app: APIGatewayHttpResolver, order_id: str, kind: Kind, caller:
     def act(order: Order) -> Sequence[Change]:
         return kind.act(order, request, caller)
 
+    def foreseen(order: Order) -> Sequence[Change]:
+        """As it was quoted."""
+        return kind.act(order, parsed({**quoted, "preview": True}, kind.model) if kind.unquoted else request, caller)
+
     if body.get("preview"):
         return _preview(app, order_id, about, quoted, act, caller)
 
     def run(order: Order) -> str:
         order.must_be_live()
-        now = _expect_quoted(order, body.get("quote_id"), about, quoted, act)
+        now = _expect_quoted(order, body.get("quote_id"), about, quoted, foreseen)
         if settings().roles and not caller.self_service:
             now, who = now or figures(order, *foresee(order, act)), agent(app, settings())
             if needs_approval(order, kind.route, now, who, settings()):

@@ -99,7 +99,8 @@ def expected_worth(order: Order, ret: Return | None, cancellation: Change | None
     spare = max(0, min(after.changes[cancellation.id].worth, surplus(after))) if cancellation else 0
     if memo is None:
         return spare
-    return memo.total_amount - sum(row["amount"] for row in offsets(after, memo.total_amount)) + spare
+    owed: int = sum(row["amount"] for row in offsets(after, memo.total_amount))
+    return memo.total_amount - owed + spare
 
 
 def _split(order: Order, request: ExchangeRequest, settings: Settings) -> tuple[dict[int, int], dict[int, int]]:
@@ -156,7 +157,7 @@ def _cancel(order: Order, request: ExchangeRequest, stopped: dict[int, int], set
     )
     with pointed({f"/lines/{place}": f"/return_lines/{index}" for place, index in enumerate(stopped)}):
         change = cancel(order, asked, settings, actor)
-    order.changes[change.id].into = EXCHANGE
+    order.changes[change.id].into = "exchange"
     return order.changes[change.id]
 
 

@@ -17,6 +17,7 @@ from oms.payments.cover import surplus
 from oms.payments.funds import Part, ensure_excess, ensure_refunds
 from oms.payments.invoices import change_invoice, change_memo
 from oms.payments.offsets import offsets
+from oms.payments.payouts import EXCHANGE, STORE_CREDIT
 from oms.payments.records import Change
 from oms.service import recalls
 
@@ -57,7 +58,7 @@ def paid_back(parts: Sequence[tuple[Part, str | None]]) -> Figures:
     """What goes back, in all and to which tender."""
     back: dict[tuple[str, str], int] = {}
     for part, into in parts:
-        place = (part.payment.id, into or "")
+        place = (part.payment.id, into or (STORE_CREDIT if part.payment.method == EXCHANGE else ""))
         back[place] = back.get(place, 0) + part.amount
     return {
         "refund_due": sum(back.values()),
