@@ -270,7 +270,8 @@ class TestRoutes:
 
     def test_customers_come_to_what_one_does_for_oneself_and_to_nothing_else(self) -> None:
         shared = {key: scopes for key, *_, scopes in routes() if "oms/self" in scopes}
-        assert shared == {"POST /v1/orders/{id}/returns": ["oms/service.write", "oms/self"]}
+        both = ["oms/service.write", "oms/self"]
+        assert shared == {"POST /v1/orders/{id}/cancellations": both, "POST /v1/orders/{id}/returns": both}
         assert all(len(scopes) <= 1 for key, *_, scopes in routes() if key not in shared)
 
     def test_every_scope_asked_for_exists(self) -> None:

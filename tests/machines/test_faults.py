@@ -168,7 +168,7 @@ MONEY = {
 
 
 def end_of(engine: Engine, order_id: str) -> JSON:
-    """All that counts in the end, without times and with the order's key taken out of every id."""
+    """All that counts in the end, without times (and the link that is signed with one) and with the order's key taken out of every id."""
     world = engine.world
     events = list({event["id"]: event["sequence"] for event in world.published()}.values())
     facts = world.facts(order_id)
@@ -198,7 +198,7 @@ def _timeless(value: Any) -> Any:
         return {
             key: _timeless(item)
             for key, item in value.items()
-            if not re.search(r"(^|_)at$|^ship_by$|^reference$|^of$|^earliest$|^latest$", key)
+            if not re.search(r"(^|_)at$|^ship_by$|^reference$|^of$|^earliest$|^latest$|^tracking_page_url$", key)
         }
     return [_timeless(item) for item in value] if isinstance(value, list) else value
 

@@ -11,7 +11,7 @@ from oms.orders.worth import delivery_worth, worth
 from oms.payments.exchange_tender import backed
 from oms.payments.funds import excess, open_amount, terms_left, was_declined
 from oms.payments.invoices import invoice_for, lowered
-from oms.payments.ledger import authorizations, open_at
+from oms.payments.ledger import authorizations, newest, open_at
 
 OPEN = ("released", "accepted", "picking", "packed", "ready_for_pickup", "partially_shipped")
 
@@ -31,12 +31,27 @@ def uncredited(order: Order) -> int:
 
 
 def available(order: Order, until: str) -> int:
-    """Money for invoices to come, as it will be at that time: captured and unused, authorized and not run out, on terms or by an exchange.
-    For a time that is over, as it is now: what has run out since covers no overdue work."""
+    """Money for invoices to come, as it will be at that time: captured and unused, being captured for an invoice that is not on record
+    yet, authorized and not run out, on terms or by an exchange. For a time that is over, as it is now: what has run out since covers no
+    overdue work."""
     until = max(until, order.now)
     free = sum(each.free for payment in order.payments.values() for each in authorizations(payment) if each.live(until))
+    promised = sum(terms_left(order, payment) for payment in order.payments.values())
     # What secures an exchange is not there for anything else.
-    return excess(order) + free + sum(terms_left(order, payment) for payment in order.payments.values()) - backed(order)
+    return excess(order) + _being_captured(order) + free + promised - backed(order)
+
+
+def _being_captured(order: Order) -> int:
+    """What is taken, or about to be, for invoices that are not on record yet: their parcels still count as to be invoiced."""
+    return sum(
+        event.amount
+        for payment in order.payments.values()
+        for event in newest(payment.events)
+        if event.kind == "capture"
+        and event.state != "failed"
+        and (event.document or "").startswith("inv_")
+        and event.document not in order.invoices
+    )
 
 
 def due(order: Order) -> int:

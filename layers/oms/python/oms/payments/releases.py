@@ -16,15 +16,15 @@ _RELEASE = "release-"
 
 
 def to_release(order: Order) -> list[Part]:
-    """What is still authorized, once every unit is cancelled or invoiced; nothing before that, nor while money is under way, nor what
-    secures the goods of an exchange that are still to come. What has run out needs no release."""
+    """What is still authorized, once every unit is cancelled or invoiced, and every fee and upcharge; nothing before that, nor while money
+    is under way, nor what secures the goods of an exchange that are still to come. What has run out needs no release."""
     if order.summary.status in ("received", "declined"):
         return []
     charged = all(shipment.invoice_id for shipment in order.shipments.values())
     if not charged or any(state.shipped < kept(state) for state in order.summary.lines.values()):
         return []
-    if any(sums.pending_capture + sums.pending_authorization for sums in map(fold, order.payments.values())):
-        return []
+    if to_invoice(order) > 0 or any(sums.pending_capture + sums.pending_authorization for sums in map(fold, order.payments.values())):
+        return []  # a change that is not settled yet will invoice the rest
     keep, parts = backed(order), []
     for payment in order.payments.values():
         for each in authorizations(payment):
