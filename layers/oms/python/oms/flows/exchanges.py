@@ -10,6 +10,7 @@ from oms.clock import stamp
 from oms.flows.accounts import account_of
 from oms.flows.capacity import capacity_left
 from oms.flows.capture_payment import collect
+from oms.flows.expiry import expire_due
 from oms.flows.gateways import GATEWAYS
 from oms.flows.money import move
 from oms.flows.secure_payment import renew
@@ -55,6 +56,7 @@ def desk() -> Desk:
         settings=picture,
         gateways=GATEWAYS,
         stock=stock_of,
+        sweep=expire_due,
         left=left,
         has_number=lambda channel, number: claim_of(number_key(channel, number)) is not None,
         account=account,
@@ -126,7 +128,7 @@ def _tell(order: Order, about: Exchange, rows: list[tuple[str, int]], *, over: b
         payment.closed = payment.closed or over
     if over and order.summary.status != "declined":
         if not came and nothing_left(order):
-            give_up(order, "exchange")
+            give_up(order, settings())
         let_go(order, EXCHANGE)
         follow_holds(order)
     follow_change(order)

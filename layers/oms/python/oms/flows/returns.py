@@ -36,7 +36,7 @@ def _settle_return(order_id: str, return_id: str, cause: Cause) -> dict[str, Any
             from oms.flows.exchanges import room_for  # noqa: PLC0415 few returns belong to an exchange
 
             most = room_for(order, return_id, memo.id)
-            memo.into = memo.into if most is None else "exchange"
+            memo.into = "exchange" if most else memo.into
         order = give_back(order, memo, book, cause, most=most)
     return (after_goods(order, returns.find(order, return_id)) or go("wait_for_goods")).output or {}
 

@@ -12,9 +12,9 @@ from oms.orders.quantities import available_to_cancel
 from oms.payments.cover import surplus
 from oms.payments.payouts import EXCHANGE
 from oms.payments.records import Change, Exchange
-from oms.service import recalls
-from oms.service.cancellations import cancel_line
-from oms.service.changes import begin_change, close_change, measured, open_change
+from oms.service.cancellations import CancelRequest, cancel
+from oms.service.changes import close_change, open_change
+from oms.settings import Settings
 
 _OVER = ("settled", "rejected", "cancelled", "expired")
 
@@ -91,16 +91,11 @@ def refuse(order: Order, change_id: str) -> None:
     close_change(order, order.changes[change_id], "refused")
 
 
-def give_up(order: Order, actor: str) -> None:
-    """Nothing comes for the new order, and nothing of it has left: it is cancelled."""
-    if not any(available_to_cancel(state) for state in order.summary.lines.values()):
-        return
-    change = begin_change(order, "cancellation", actor, reason="the old goods of the exchange did not come back")
-    with measured(order, change):
-        for line, state in order.lines():
-            if available_to_cancel(state):
-                cancel_line(order, change, line.id, available_to_cancel(state), change.reason, "")
-    recalls.decide(order, change)
+def give_up(order: Order, settings: Settings) -> None:
+    """Nothing comes for the new order, and nothing of it has left: it is cancelled, by recall where a location works on it."""
+    if any(available_to_cancel(state) for state in order.summary.lines.values()):
+        request = CancelRequest(all=True, reason="the old goods of the exchange did not come back")
+        cancel(order, request, settings.model_copy(update={"reasons": {}}), EXCHANGE)
 
 
 def nothing_left(order: Order) -> bool:

@@ -36,11 +36,13 @@ RELEASED_BY = "finance.write"
 
 @dataclass(frozen=True)
 class Desk:
-    """What an exchange looks up: how the shop sells, stock and capacity of its places, who has which number, business customers."""
+    """What an exchange looks up: how the shop sells, stock and capacity of its places, who has which number, business customers. `sweep`:
+    frees what is reserved and due; true if there was any."""
 
     settings: Settings
     gateways: Gateways
     stock: Callable[[set[str]], StockRows]
+    sweep: Callable[[set[str]], object]
     left: Callable[[StockRows], Left | None]
     has_number: Callable[[str, str], bool]
     account: Callable[[PlaceOrder], Account | None]
@@ -59,22 +61,31 @@ def new_order(order: Order, request: ExchangeRequest, desk: Desk, back: Back, wo
         brought = Brought(Origin(order_id=order.id, order_number=order.placed.order_number, change_id=change_id), worth, request.advance)
         tenders = _tenders(order, request, total - brought.pays(total))
         asked = asked.model_copy(update={"payments": tenders})
-        stock = desk.stock({line.sku for line in asked.lines})
-        made = take(
-            asked,
-            stock,
-            desk.settings,
-            desk.gateways,
-            owner=change_id,
-            now=order.now,
-            later_on=bool(tenders),
-            left=desk.left(stock),
-            account=desk.account(asked),
-            brought=brought,
-        )
+        try:
+            made = _placed(asked, desk, brought, order.now)
+        except Conflict as error:
+            if error.kind != "out-of-stock" or not desk.sweep({line.sku for line in asked.lines}):
+                raise
+            made = _placed(asked, desk, brought, order.now)
     if not tenders:
         conclude_capture(made, [])
     return made
+
+
+def _placed(asked: PlaceOrder, desk: Desk, brought: Brought, now: str) -> Order:
+    stock = desk.stock({line.sku for line in asked.lines})
+    return take(
+        asked,
+        stock,
+        desk.settings,
+        desk.gateways,
+        owner=brought.origin.change_id,
+        now=now,
+        later_on=bool(asked.payments),
+        left=desk.left(stock),
+        account=desk.account(asked),
+        brought=brought,
+    )
 
 
 @contextmanager

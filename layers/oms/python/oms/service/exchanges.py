@@ -16,6 +16,7 @@ from oms.orders.quantities import available_to_cancel, available_to_return
 from oms.orders.records import Return
 from oms.orders.statuses import totals
 from oms.payments.cover import surplus
+from oms.payments.gift_cards import is_gift_card
 from oms.payments.offsets import offsets
 from oms.payments.payouts import EXCHANGE
 from oms.payments.records import Change, CreditMemo, Exchange
@@ -118,6 +119,8 @@ def _split(order: Order, request: ExchangeRequest, settings: Settings) -> tuple[
             faults.append(Fault(f"the order has no line '{row.line_id}'", f"{at}/line_id"))
         else:
             line, state = order.line(row.line_id)
+            if is_gift_card(line):
+                over.append(Fault("a gift card is not exchanged; return it", f"{at}/line_id"))
             arrived = available_to_return(state, returns.confirmed(order, line, settings))
             here = available_to_cancel(state)
             if row.quantity > arrived + here:
