@@ -182,7 +182,7 @@ def check_books(order: Order, entries: Sequence[Entry], bank: Bank) -> None:
     for payment, kind, mine in _of_bank(order):
         assert mine == bank.total(payment.id, kind), f"{payment.id} {kind}"
     cash = sum(
-        sums.captured - sums.refunded - sums.charged_back
+        sums.captured - sums.refunded - sums.charged_back + elsewhere(payment)
         for payment in order.payments.values()
         if payment.gateway == "sandbox"
         for sums in [ledger.fold(payment)]
@@ -203,6 +203,11 @@ def check_end(order: Order, bank: Bank) -> None:
         assert not any(problem.status == "open" for problem in order.exceptions.values())
 
 
+def elsewhere(payment: Payment) -> int:
+    """What was paid back of a tender into store credit or an exchange: its bank knows nothing of that."""
+    return sum(e.amount for e in ledger.newest(payment.events) if e.kind == "refund" and e.state == "succeeded" and e.into)
+
+
 def _of_bank(order: Order) -> list[tuple[Payment, str, int]]:
     """What the ledger says was done by the bank, without what people did by hand."""
     cards = [payment for payment in order.payments.values() if payment.gateway == "sandbox"]
@@ -211,4 +216,5 @@ def _of_bank(order: Order) -> list[tuple[Payment, str, int]]:
 
 def _done(payment: Payment, kind: str) -> list[PaymentEvent]:
     newest = ledger.newest(payment.events)
-    return [e for e in newest if e.kind == kind and e.state == "succeeded" and not (e.reference or "").startswith("by-hand:")]
+    there = [e for e in newest if e.kind == kind and e.state == "succeeded" and not e.into]
+    return [e for e in there if not (e.reference or "").startswith("by-hand:")]

@@ -49,8 +49,9 @@ def _unsettled(order: Order, documents: Sequence[str]) -> list[tuple[Payment, Pa
     rounds: dict[tuple[str, str], list[tuple[Payment, PaymentEvent]]] = {}
     for payment in order.payments.values():
         for event in ledger.newest(payment.events):
-            if event.key and event.document and event.document in documents:
-                rounds.setdefault((event.kind, event.document), []).append((payment, event))
+            document = event.document or order.id  # what its capture asked for, is for the whole order
+            if event.key and document in documents:
+                rounds.setdefault((event.kind, document), []).append((payment, event))
     last = {name: max(event.asked_at or "" for _, event in rows) for name, rows in rounds.items()}
     found = [row for name, rows in rounds.items() for row in rows if (row[1].asked_at or "") == last[name]]
     return [(payment, event) for payment, event in found if event.state != "succeeded"]
