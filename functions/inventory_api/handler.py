@@ -30,7 +30,8 @@ app = create_api()
 @app.put("/v1/inventory/<sku>/<location_id>")
 def put_stock(sku: str, location_id: str) -> Response[str]:
     """Set what is counted at one place; reservations stay."""
-    stock, replayed = count_stock(sku, location_id, parsed(json_body(app), StockCount), asked(app))
+    count = parsed(json_body(app), StockCount)
+    stock, replayed = count_stock(sku, location_id, count, asked(app), header(app, "if-match"))
     return reply(200, view(stock), version=stock.v, replayed=replayed)
 
 
@@ -64,7 +65,7 @@ def get_stock(sku: str, location_id: str) -> Response[str]:
     """One SKU at one place."""
     stock = stock_at(sku, location_id)
     if stock is None:
-        raise NotFound(f"{sku} was never counted at {location_id}")
+        raise _never_counted(sku, location_id)
     return reply(200, view(stock), version=stock.v)
 
 
@@ -73,6 +74,8 @@ def get_movements(sku: str, location_id: str) -> Response[str]:
     """How on_hand came about, newest first."""
     size = page_size(app)
     rows = list(movements(sku, location_id, newest_first=True, limit=size, before=after_cursor(app) or "~"))
+    if not rows and stock_at(sku, location_id) is None:
+        raise _never_counted(sku, location_id)
     last = cursor_of({"at": f"{rows[-1].at}#{rows[-1].cause}"}) if len(rows) == size else None
     return reply(200, {"data": [row.model_dump(exclude_none=True) for row in rows], "next_cursor": last})
 
@@ -87,7 +90,8 @@ def put_shards(sku: str, location_id: str) -> Response[str]:
 @app.post("/v1/inventory/batch")
 def post_batch() -> Response[str]:
     """Up to 100 counts or changes; a record id counts once."""
-    return reply(200, {"data": load_batch(parsed(json_body(app), StockBatch))})
+    done, replayed = load_batch(parsed(json_body(app), StockBatch), asked(app))
+    return reply(200, {"data": done}, replayed=replayed)
 
 
 @app.post("/v1/inventory/availability")
@@ -165,6 +169,10 @@ def post_fulfill(reservation_id: str) -> Response[str]:
     """Reserved units left the shelf, without an order."""
     gone = parsed(json_body(app, required=False), FulfillRequest)
     return _reservation(reservations.fulfill(reservation_id, gone, asked(app), header(app, "if-match")))
+
+
+def _never_counted(sku: str, location_id: str) -> NotFound:
+    return NotFound(f"{sku} was never counted at {location_id}")
 
 
 def _reservation(done: reservations.Done, status: int = 200, location: str | None = None) -> Response[str]:

@@ -60,7 +60,8 @@ def delete_hold(order_id: str, hold_id: str) -> Response[str]:
     """Release one hold."""
 
     def release(order: Order) -> None:
-        holds.release_hold(order, hold_id, client_of(app), lambda right: has(app, right, settings()))
+        hold = holds.release_hold(order, hold_id, client_of(app), lambda right: has(app, right, settings()))
+        exceptions.hold_released(order, hold)
         follow_holds(order)
         unfollowed.append(bool(to_follow(order)))
 

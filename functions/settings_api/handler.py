@@ -9,8 +9,9 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 from oms.api.http import create_api, json_body, parsed, reply
 from oms.api.observe import observed
 from oms.errors import NotFound
+from oms.flows.settings import change_setting
 from oms.settings import KINDS, SINGLE, model_of
-from oms.storage.settings import put_setting, setting
+from oms.storage.settings import setting
 
 app = create_api()
 
@@ -19,7 +20,7 @@ app = create_api()
 @app.put("/v1/routing/<kind>/<key>")
 def put(kind: str, key: str) -> Response[str]:
     """Set the whole of one setting; setting it again to the same changes nothing."""
-    stored = put_setting(kind, key, parsed(json_body(app), _model(kind)).model_dump())
+    stored = change_setting(kind, key, parsed(json_body(app), _model(kind)))
     return reply(200, {"id": key, **_shown(kind, stored)})
 
 

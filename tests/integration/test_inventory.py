@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.world import JSON, World, order_body
+from tests.support.world import JSON, Call, World, order_body
 
 
 def record(record_id: str, **more: object) -> JSON:
@@ -120,3 +120,55 @@ def test_stock_of_several_places_is_used_and_the_fewest_places_come_first(world:
     world.stock("A", "lyon", 3)
     world.place(order_body("W-2", quantities={"A": 2}))
     assert (world.figures("A"), world.figures("A", "lyon")) == ((1, 1), (3, 3))
+
+
+def test_availability_of_a_place_or_group_that_is_not_there_is_422(world: World) -> None:
+    query = {"skus": ["A"], "location_ids": ["berlin", "atlantis"], "group_ids": ["all", "moon"]}
+    answer = world.call("POST", "/v1/inventory/availability", query)
+    assert (answer.status, answer.pointers) == (422, {"/location_ids/1", "/group_ids/1"})
+    world.done("PUT", "/v1/locations/crater", {"name": "Crater", "type": "store", "groups": ["moon"], "enabled": False})
+    [row] = world.done("POST", "/v1/inventory/availability", {"skus": ["A"], "group_ids": ["moon"]})["data"]
+    assert row["available_to_fulfill"] == 0
+
+
+def test_movements_of_what_was_never_counted_are_404(world: World) -> None:
+    for sku, place in (("Z", "berlin"), ("A", "atlantis")):
+        assert world.call("GET", f"/v1/inventory/{sku}/{place}/movements").status == 404
+
+
+def test_if_match_keeps_a_count_from_what_it_has_not_seen(world: World) -> None:
+    read = world.call("GET", "/v1/inventory/A/berlin")
+    world.place(order_body())
+    late = world.call("PUT", "/v1/inventory/A/berlin", {"on_hand": 7}, headers={"If-Match": read.headers["etag"]})
+    assert (late.status, late.body["type"]) == (412, "urn:oms:problem:stale-version")
+    assert world.figures("A") == (10, 2)
+    now = world.call("GET", "/v1/inventory/A/berlin").headers["etag"]
+    assert world.call("PUT", "/v1/inventory/A/berlin", {"on_hand": 7}, headers={"If-Match": now}).status == 200
+    for match, status in (("*", 412), ('"1"', 412)):
+        assert world.call("PUT", "/v1/inventory/Z/berlin", {"on_hand": 7}, headers={"If-Match": match}).status == status
+    assert world.call("PUT", "/v1/inventory/A/berlin", {"on_hand": 8}, headers={"If-Match": "*"}).status == 200
+
+
+def test_a_sale_between_the_look_and_the_count_is_seen(world: World) -> None:
+    etag = world.call("GET", "/v1/inventory/A/berlin").headers["etag"]
+    counting = []
+
+    def sell_first(call: Call) -> None:
+        if call.operation == "TransactWriteItems" and not counting:
+            counting.append(call)
+            world.place(order_body())
+
+    with world.wire.watched(before=sell_first):
+        answer = world.call("PUT", "/v1/inventory/A/berlin", {"on_hand": 7}, headers={"If-Match": etag})
+    assert (answer.status, world.figures("A")) == (412, (10, 2))
+
+
+def test_a_batch_with_a_key_is_answered_as_the_first_time(world: World) -> None:
+    records = [record("r1", delta=5), record("r2", delta=-99), record("r3", delta=1) | {"location_id": "atlantis"}]
+    send = lambda rows: world.call("POST", "/v1/inventory/batch", {"records": rows}, headers={"Idempotency-Key": "k"})  # noqa: E731
+    first, again = send(records), send(records)
+    assert [row["status"] for row in first.body["data"]] == ["applied", "refused", "refused"]
+    assert (again.status, again.body, again.headers["idempotent-replayed"]) == (200, first.body, "true")
+    assert "idempotent-replayed" not in first.headers
+    assert send(records[:1]).status == 422
+    assert world.figures("A") == (15, 0)

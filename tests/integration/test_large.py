@@ -215,6 +215,23 @@ class TestCapturing:
         assert "line 71: 2 of 2 S00070 are not in stock" in declined["reason"]
         assert taken(world) != order_id, "its number is free again"
 
+    def test_stock_that_is_short_holds_an_order_that_asks_for_it_and_the_rest_is_reserved(self, world: World) -> None:
+        skus = skus_of(LINES)
+        put_on_shelves([sku for sku in skus if sku != skus[70]], "berlin")
+        order_id = taken(world, {**a_large_order(LINES), "on_problem": "hold"})
+        assert captured(world, order_id) == "allocate"
+        order = world.order(order_id)
+        (problem,) = order["exceptions"]
+        assert (order["status"], problem["kind"]) == ("on_hold", "allocation")
+        assert "line 71: 2 of 2 S00070 are not in stock" in problem["cause"]
+        assert sum(reserved_in_rows(world).values()) == 2 * (LINES - 1)
+        check_books(world, order_id)
+        assert allocated(world, order_id) == "wait_for_release"
+        world.done("POST", f"/v1/exceptions/{problem['id']}/resolve", {"action": "cancel_and_refund"})
+        assert allocated(world, order_id) == "allocated"
+        assert world.order(order_id)["totals"]["grand_total"] < order["totals"]["grand_total"]
+        check_books(world, order_id)
+
     @pytest.mark.parametrize("killed_at", [0, 3])
     def test_stock_that_somebody_else_took_while_it_was_reserved(self, world: World, killed_at: int) -> None:
         """Another order buys the last of a SKU after the first parts are reserved; what was reserved goes back, killed or not."""

@@ -147,3 +147,43 @@ def test_the_same_count_again_is_one_movement(world: World) -> None:
     for _ in range(3):
         world.done("PUT", "/v1/inventory/A/berlin", body)
     assert [move["on_hand"] for move in world.done("GET", "/v1/inventory/A/berlin/movements")["data"]] == [9, 10]
+
+
+def batch(world: World, *counts: tuple[str, str, int]) -> None:
+    records = [{"record_id": f"{sku}-{place}-{units}", "sku": sku, "location_id": place, "on_hand": units} for sku, place, units in counts]
+    world.done("POST", "/v1/inventory/batch", {"records": records})
+
+
+def test_what_a_batch_call_leaves_short_is_one_exception(world: World) -> None:
+    orders = [world.place(order_body(f"W-{n}", quantities={"A": 2, "B": 3}))["id"] for n in (1, 2)]
+    batch(world, ("A", "berlin", 3), ("B", "berlin", 0), ("B", "lyon", 0))
+    [problem] = open_exceptions(world)
+    assert [(row["sku"], row["location_id"], row["short"], len(row["orders"])) for row in problem["details"]] == [
+        ("A", "berlin", 1, 1),
+        ("B", "berlin", 6, 2),
+    ]
+    assert problem["details"][0]["orders"] == [{"order_id": orders[1], "units": 1}]
+    assert problem["cause"].startswith("7 units of 2 SKUs and locations are promised and not there")
+
+
+def test_the_news_of_a_batch_may_come_in_pieces_and_twice(world: World) -> None:
+    world.place(order_body(quantities={"A": 2, "B": 3}))
+    batch(world, ("A", "berlin", 0), ("B", "berlin", 0))
+    images = [image for image in world.wire.stream if image["pk"]["S"].startswith("sku_")]
+    for image in [*images, *reversed(images)]:
+        world.relay([image])
+    [problem] = open_exceptions(world)
+    assert {row["sku"] for row in problem["details"]} == {"A", "B"}
+    assert [event["type"] for event in world.published() if event["type"].startswith("exception.")].count("exception.opened") == 1
+
+
+def test_news_of_a_batch_that_comes_after_the_decision_is_an_exception_of_its_own(world: World) -> None:
+    world.place(order_body(quantities={"A": 2, "B": 3}))
+    batch(world, ("A", "berlin", 0), ("B", "berlin", 0))
+    late = next(image for image in world.wire.stream if image["pk"]["S"] == "sku_B")
+    world.wire.stream.remove(late)
+    [first] = open_exceptions(world)
+    world.done("POST", f"/v1/exceptions/{first['id']}/resolve", {"action": "accept"})
+    world.relay([late])
+    [second] = open_exceptions(world)
+    assert [row["sku"] for row in second["details"]] == ["B"]

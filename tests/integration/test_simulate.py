@@ -167,8 +167,9 @@ def test_the_command_asks_the_stack_about_its_past_orders(
         ({"rules": {}, "from": "yesterday"}, "/from"),
         ({"rules": {}, "from": "2026-13-01"}, "/from"),
         ({"rules": {}, "limit": 1, "orders": [{"id": "x", "lines": LINES}]}, ""),
-        ({"rules": {}, "orders": [{"id": "x", "lines": LINES}] * 2}, ""),
-        ({"rules": {}, "orders": [{"id": "x", "lines": LINES * 2}]}, ""),
+        ({"rules": {}, "orders": [{"id": "x", "lines": LINES}] * 2}, "/orders"),
+        ({"rules": {}, "orders": [{"id": "x", "lines": LINES * 2}]}, "/orders/0/lines"),
+        ({"rules": {}, "locations": [{"id": "x"}] * 2}, "/locations"),
         ({"rules": {}, "inventory": {"berlin": {"A": -1}}}, "/inventory/berlin/A"),
         ({"rules": {"colour": 1}}, "/rules/colour"),
     ],
@@ -180,3 +181,8 @@ def test_what_makes_no_sense_is_422(world: World, body: Any, pointer: str) -> No
 
 def test_a_preview_of_a_cost_table_that_is_not_there_is_422(world: World) -> None:
     assert world.call("POST", PREVIEW, {"lines": LINES, "rules": {"cost_table": "x"}}).pointers == {"/rules/cost_table"}
+
+
+def test_what_a_preview_is_given_twice_is_pointed_at(world: World) -> None:
+    answer = world.call("POST", PREVIEW, {"lines": LINES * 2, "locations": [{"id": "x"}] * 2})
+    assert (answer.status, answer.pointers) == (422, {"/lines", "/locations"})

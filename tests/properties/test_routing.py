@@ -21,8 +21,8 @@ from oms.routing.search import search
 from tests.support.routing import SHAPES, Problem, by_highs, most_by_highs, problem
 
 THOROUGH = os.environ.get("OMS_PROPERTIES") == "thorough"
-SIZES = {(2, 4): 80, (4, 12): 110, (9, 25): 12}
-"""SKUs and places -> problems per shape for HiGHS: some 1,400, and 200 with a split cap; with `thorough` twenty times as many."""
+SIZES = {(2, 4): 140, (4, 12): 160, (9, 25): 16}
+"""SKUs and places -> problems per shape for HiGHS: some 2,100, and 150 with a split cap; with `thorough` twenty times as many."""
 MORE = 20 if THOROUGH else 1
 SKUS, PLACES = "abc", ["L1", "L2", "L3", "L4", "L5"]
 QUANTITIES = st.integers(0, 4)

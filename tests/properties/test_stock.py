@@ -15,17 +15,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from oms import clock
 from oms.flows import check as flow
+from oms.flows import load_stretch
 from oms.settings import LocationSettings
 from oms.storage.clients import client
 from oms.storage.codec import decode, encode
 from oms.storage.settings import put_setting
-from tests.support.world import JSON, TABLES, World, a_world, order_body
+from tests.support.world import ENVIRONMENT, JSON, TABLES, World, a_world, order_body
 
 PLACES = ("berlin", "lyon")
 SKUS = ("A", "B")
 UNITS = st.integers(1, 6)
 DEMAND = st.dictionaries(st.sampled_from(SKUS), UNITS, min_size=1)
 PLACE, SKU = st.sampled_from(PLACES), st.sampled_from(SKUS)
+BUCKET = ENVIRONMENT["LOADS_BUCKET"]
 _THOROUGH = os.environ.get("OMS_PROPERTIES") == "thorough"
 
 
@@ -35,6 +37,9 @@ def shop() -> Any:
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         Life.world = stack.enter_context(a_world(patch))
         patch.setattr(flow, "PAUSE", 0.0)
+        patch.setattr(load_stretch, "_THREADS", 2)
+        client("s3").create_bucket(Bucket=BUCKET)
+        client("s3").put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         yield
 
 
@@ -50,9 +55,10 @@ class Life(RuleBasedStateMachine):
         self.reservations: list[str] = []
         self.work: list[JSON] = []
         self.parcels: list[tuple[str, str, str]] = []
+        self.loads: list[str] = []
         self.before = clock.stamp()
 
-    @initialize(stock=st.fixed_dictionaries({sku: st.fixed_dictionaries({place: st.integers(2, 8) for place in PLACES}) for sku in SKUS}))
+    @initialize(stock=st.fixed_dictionaries({sku: st.fixed_dictionaries({place: st.integers(2, 12) for place in PLACES}) for sku in SKUS}))
     def open_shop(self, stock: dict[str, dict[str, int]]) -> None:
         _clear()
         self.world.wire.stream.clear()
@@ -99,6 +105,31 @@ class Life(RuleBasedStateMachine):
         else:
             self.call("PATCH", path, {"lines": [{"sku": sku, "quantity": units}]})
 
+    @precondition(lambda self: self.reservations)
+    @rule(data=st.data(), units=UNITS)
+    def move_a_reservation_and_give_it_time(self, data: st.DataObject, units: int) -> None:
+        path = f"/v1/reservations/{data.draw(st.sampled_from(self.reservations))}"
+        for line in self.call("GET", path)["lines"]:
+            for held in line["locations"][:1]:
+                to = next(place for place in PLACES if place != held["location_id"])
+                move = {"sku": line["sku"], "quantity": min(units, held["quantity"]), "from": held["location_id"], "to": to}
+                self.call("POST", f"{path}/transfer", {"lines": [move]})
+        self.call("PATCH", path, {"expires_in": 90})
+
+    @precondition(lambda self: self.orders)
+    @rule(data=st.data(), units=st.integers(0, 3), stopped=st.integers(0, 3), answered=st.booleans())
+    def cancel(self, data: st.DataObject, units: int, stopped: int, answered: bool) -> None:
+        """All of an order (0), or some of its first line; its locations say how many of the units asked back they could stop."""
+        order_id = data.draw(st.sampled_from(self.orders))
+        some = [{"line_id": "1", "quantity": units, "reason": "changed_mind"}]
+        what = {"lines": some} if units else {"all": True, "reason": "changed_mind"}
+        made = self.call("POST", f"/v1/orders/{order_id}/cancellations", what)
+        for fo in self.world.order(order_id)["fulfillment_orders"] if answered and "change" in made else ():
+            lines = [{"line_id": line["line_id"], "quantity": min(stopped, line["cancel_requested"])} for line in fo["lines"]]
+            if any(line["cancel_requested"] for line in fo["lines"]):
+                asked = {"change_id": made["change"]["id"], "lines": [line for line in lines if line["quantity"]]}
+                self.call("POST", f"/v1/fulfillment-orders/{fo['id']}/cancel-response", asked)
+
     @rule()
     def reservations_expire(self) -> None:
         self.world.advance(seconds=61)
@@ -138,6 +169,27 @@ class Life(RuleBasedStateMachine):
         self.numbers += 1
         record = {"record_id": f"{self.before}/{self.numbers}".replace("/", "-"), "sku": sku, "location_id": place, "delta": delta}
         self.call("POST", "/v1/inventory/batch", {"records": [record]})
+
+    @rule(place=PLACE, figures=st.fixed_dictionaries({sku: st.integers(-3, 9) for sku in SKUS}), counted=st.booleans())
+    def load_a_file(self, place: str, figures: dict[str, int], counted: bool) -> None:
+        """A file of counts or of changes, with a record that is wrong."""
+        self.numbers += 1
+        key = f"loads/{self.before}-{self.numbers}.csv"
+        rows = [f"{key[6:]}-{sku},{sku},{place},{abs(units) if counted else units}" for sku, units in figures.items()]
+        text = "\n".join([f"record_id,sku,location_id,{'on_hand' if counted else 'delta'}", *rows, f"x-{key[6:]},A,atlantis,1"])
+        client("s3").put_object(Bucket=BUCKET, Key=key, Body=text.encode())
+        self.loads.append(str(self.call("POST", "/v1/inventory/loads", {"source": f"s3://{BUCKET}/{key}"})["id"]))
+        self.world.pump()
+
+    @precondition(lambda self: self.loads)
+    @rule(data=st.data())
+    def revert_a_load(self, data: st.DataObject) -> None:
+        self.call("POST", f"/v1/inventory/loads/{data.draw(st.sampled_from(self.loads))}/revert")
+        self.world.pump()
+
+    @rule(place=PLACE, enabled=st.sampled_from([True, True, False]))
+    def switch(self, place: str, enabled: bool) -> None:
+        put_setting("locations", place, LocationSettings(name=place.title(), type="warehouse", enabled=enabled).model_dump())
 
     @rule(sku=SKU, place=PLACE, shards=st.sampled_from([1, 2, 4]))
     def share(self, sku: str, place: str, shards: int) -> None:
@@ -266,7 +318,7 @@ def _clear() -> None:
 
 
 TestStock = Life.TestCase
-TestStock.settings = settings(max_examples=200 if _THOROUGH else 6, stateful_step_count=50 if _THOROUGH else 20)
+TestStock.settings = settings(max_examples=200 if _THOROUGH else 14, stateful_step_count=50 if _THOROUGH else 30)
 
 
 @pytest.mark.parametrize(

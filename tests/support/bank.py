@@ -1,6 +1,7 @@
 """A payment provider that is not ours, for properties: it has a memory, its own book of what really moved, and every kind of trouble.
 
-It remembers our keys for 24 hours: asked once more after that, it moves money once more. Whatever moved it tells by notification, and
+It remembers our keys for 24 hours: asked once more after that, it moves money once more. With a key it remembers its own faults too, as
+Stripe does: whoever asks again hears of the same fault. Whatever moved it tells by notification, and
 whoever plays it may hand these over at any time, in any order and any number of times.
 """
 
@@ -35,8 +36,11 @@ _THINKS: set[tuple[Kind, str]] = {
 }
 TOKENS = ("approve", "single_capture", "short", *sorted({token for _, token in [*_REFUSES, *_THINKS]}))
 """What a card does is in its token's name, as with the sandbox."""
-TROUBLES = ("down", "lost", "decline", "told first")
-"""Not reached; reached, and the answer lost; a definitive no; the notification comes before the answer."""
+TROUBLES = ("down", "lost", "decline", "told first", "fault before", "fault after", "down for a day", "lost for a day")
+"""Not reached; reached, and the answer lost; a definitive no; the notification comes before the answer; a fault of its own before or after
+the money moved, for as long as it remembers the key; not reached, or the answer lost, until it has forgotten the key."""
+AT_THE_DOOR = ("down", "lost", "decline", "told first")
+"""Those that are over while somebody waits for the answer to an order."""
 _THINKS_SECONDS, _KEY_HOURS, _GOOD_HOURS = 60, 24, 168
 
 
@@ -75,7 +79,8 @@ class Entry:
 
 @dataclass
 class Bank:
-    """The gateway. `troubles` befall the next instructions, one each; `meanwhile` happens in the middle of the next one."""
+    """The gateway. `troubles` befall the next instructions, one each (which, `befell` tells); `meanwhile` happens in the middle of the next
+    one. `wait`: time goes by until our keys are forgotten. `faults`: keys with the time until which they are answered with a fault."""
 
     voids_parts: bool = True
     key_hours: int | None = _KEY_HOURS
@@ -89,11 +94,20 @@ class Bank:
     troubles: list[str] = field(default_factory=list)
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
     tell: Callable[[PaymentNews], None] = lambda news: None
+    wait: Callable[[], None] = lambda: None
+    faults: dict[str, str] = field(default_factory=dict)
+    befell: list[tuple[Kind, str]] = field(default_factory=list)
 
     def perform(self, what: Instruction, payment: Payment) -> Outcome:
         """Once per key, for as long as it is remembered."""
         self.adopt(payment)
-        trouble = self._trouble()
+        trouble = self._trouble(what)
+        if self.faults.get(what.key, "") > clock.stamp():
+            raise Retryable("the bank has a fault of its own, and remembers it with the key")
+        if trouble.startswith("fault"):
+            self.faults[what.key] = later(clock.stamp(), hours=_KEY_HOURS)
+        if trouble == "fault before":
+            raise Retryable("the bank has a fault of its own")
         entry = self.known.get(what.key)
         if entry is None or later(entry.what.at, hours=_KEY_HOURS) <= clock.stamp():
             entry = self._take_up(what, payment, declines=trouble == "decline")
@@ -101,7 +115,9 @@ class Bank:
 
     def look_up(self, what: Instruction, payment: Payment) -> Outcome | None:
         """By our key, however old."""
-        trouble = self._trouble()
+        trouble = self._trouble(what)
+        if trouble == "fault before":
+            raise Retryable("the bank has a fault of its own")
         entry = self.known.get(what.key)
         return self._answer(entry, trouble) if entry else None
 
@@ -153,9 +169,13 @@ class Bank:
         name = f"{kind}-{len(self.notifications)}"
         self._tell(kind, Outcome("succeeded", amount, clock.stamp(), name), capture.payment_id, capture.of or reference, None)
 
-    def _trouble(self) -> str:
+    def _trouble(self, what: Instruction) -> str:
         trouble = self.troubles.pop(0) if self.troubles else ""
-        if trouble == "down":
+        if trouble:
+            self.befell.append((what.kind, trouble))
+        if trouble == "down for a day":
+            self.wait()
+        if trouble.startswith("down"):
             raise Retryable("the bank cannot be reached")
         return trouble
 
@@ -180,7 +200,9 @@ class Bank:
         self.decide()
         if trouble == "told first":
             self.tell(next((n for n in self.notifications if n.reference == entry.outcome.reference), self._pending(entry)))
-        if trouble == "lost":
+        if trouble == "lost for a day":
+            self.wait()
+        if trouble.startswith(("lost", "fault")):
             raise Retryable("the bank's answer was lost")
         return entry.outcome
 

@@ -296,6 +296,7 @@ def a_shop(**bank: Any) -> Iterator[Shop]:
         shop = Shop(bank=Bank(**bank))
         shop.tables.on_write = shop.wrote
         shop.bank.tell = shop.hear_now
+        shop.bank.wait = lambda: shop.pass_time(hours=25)
         monkeypatch.setattr("oms.storage.table.client", lambda service: shop.tables)
         monkeypatch.setattr("time.sleep", lambda seconds: shop.pass_time(seconds=seconds))
         monkeypatch.setattr(clock, "datetime", _ticking(shop))

@@ -173,6 +173,8 @@ PLACED = {
     "held": ("on_hold", "wait_for_release", 3740),
     "two_cards": ("open", "allocated", 3740),
     "authorized_elsewhere": ("open", "allocated", 3740),
+    "captured_elsewhere_a_cent_off": ("on_hold", "wait_for_release", 3740),
+    "every_field": ("on_hold", "wait_for_release", 4440),
     "on_terms": ("open", "allocated", 3740),
     "backordered": ("open", "wait_for_stock", 294490),
     "two_groups": ("open", "allocated", 8780),

@@ -10,12 +10,14 @@ from oms.clock import later
 from oms.errors import Conflict
 from oms.orders import statuses
 from oms.orders.order import Order
-from oms.orders.records import LineState
+from oms.orders.records import FulfillmentOrder, LineState
 from oms.payments import ledger
 from oms.payments.by_hand import note_by_hand
 from oms.payments.clock import watch_authorizations
 from oms.payments.cover import surplus
-from oms.payments.funds import Funds, FundsMissing, ensure_excess, ensure_funds, ensure_refunds, unapplied
+from oms.payments.funds import Funds, FundsMissing, Part, ensure_excess, ensure_funds, ensure_refunds, unapplied
+from oms.payments.gateway import Outcome
+from oms.payments.invoices import invoice_for
 from oms.payments.records import PaymentEvent
 from oms.payments.releases import release_id, to_release
 from oms.payments.renewal import missing_in_all, note_expired, to_renew
@@ -189,18 +191,21 @@ def test_two_quick_cancellations_of_twenty_pay_back_twenty_and_twenty() -> None:
 
 
 def declined_twice() -> Order:
-    """A refund of 1000 was declined by the first of two tenders, and then planned anew from the second, which declined it too."""
+    """A refund for a credit memo was declined by the first of two tenders, then planned anew from the second, which declined it too."""
     order = World().delivered(paid(an_order(a_line(quantity=1, unit_price=4000)), "tok_refund_decline", "tok_refund_decline"))
     first, second = order.payments
     for minutes, sequence in enumerate([[(first, 0)], [(second, 0)]]):
         order.now = later(order.now, minutes=minutes)
-        assert take(order, Transfer("refund", "chg_1"), ensure_refunds(order, 1000, sequence)) == []
+        assert take(order, Transfer("refund", "cm_1"), ensure_refunds(order, 1000, sequence)) == []
     return order
 
 
 def test_what_was_planned_anew_is_recorded_once_as_done_by_hand() -> None:
     order = declined_twice()
-    note_by_hand(order, "chg_1", done=True, note="cash")
+    note_by_hand(order, "cm_1", done=True, note="cash")
+    assert [ledger.fold(payment).refunded for payment in order.payments.values()] == [0, 1000]
+    with pytest.raises(Conflict, match="there is no instruction"):
+        note_by_hand(order, "cm_1", done=True, note="cash")
     assert [ledger.fold(payment).refunded for payment in order.payments.values()] == [0, 1000]
 
 
@@ -209,7 +214,69 @@ def test_a_declined_refund_is_not_recorded_as_done_once_others_have_had_the_mone
     second = list(order.payments.values())[1]
     ledger.add(second, event("chargeback", 1500))
     with pytest.raises(Conflict, match=r"only 5\.00 EUR of .* can be paid back now, not 10\.00 EUR"):
+        note_by_hand(order, "cm_1", done=True, note="cash")
+
+
+def excess_declined() -> tuple[World, Order, FulfillmentOrder]:
+    """5000 was captured elsewhere for goods of 4000 and 1000; the cheap one was cancelled, and the refund of its 1000 declined."""
+    world = World()
+    taken = {"method": "card", "gateway": "sandbox", "amount": 5000, "capture": {"reference": "cap-1", "amount": 5000}}
+    order, fo = world.allocated(an_order(a_line("1", "A", 1, 4000), a_line("2", "B", 1, 1000), payments=[taken]))
+    (payment,) = order.payments.values()
+    (move,) = add_moves(order, Transfer("refund", "chg_1"), ensure_excess(order, 1000))
+    conclude(payment, move.what, Outcome("failed", 1000, order.now, "ref-1", "refund_declined"))
+    return world, order, fo
+
+
+def applied(order: Order, amount: int) -> None:
+    """An invoice has used so much of the tender."""
+    (payment,) = order.payments.values()
+    invoice = invoice_for(order, next(iter(order.shipments.values())))
+    invoice.applied = [{"payment_id": payment.id, "amount": amount}]
+    order.invoices[invoice.id] = invoice
+
+
+def test_a_declined_refund_of_what_no_invoice_needs_is_recorded_as_done_while_nobody_has_used_it() -> None:
+    world, order, fo = excess_declined()
+    world.ship(order, fo, {"1": 1})
+    applied(order, 4000)
+    note_by_hand(order, "chg_1", done=True, note="cash")
+    (payment,) = order.payments.values()
+    assert (ledger.fold(payment).refunded, unapplied(order, payment)) == (1000, 0)
+
+
+def test_a_declined_refund_is_not_recorded_as_done_of_money_that_an_invoice_has_used_since() -> None:
+    world, order, fo = excess_declined()
+    world.ship(order, fo, {"1": 1, "2": 1})
+    applied(order, 5000)
+    with pytest.raises(Conflict, match=r"only 0\.00 EUR of .* can be paid back now, not 10\.00 EUR"):
         note_by_hand(order, "chg_1", done=True, note="cash")
+
+
+def test_a_declined_refund_of_goods_is_not_recorded_as_done_of_money_that_paid_for_no_goods() -> None:
+    """The excess is another refund's: it would be missing there."""
+    world, order, fo = excess_declined()
+    world.ship(order, fo, {"1": 1})
+    applied(order, 4000)
+    (payment,) = order.payments.values()
+    (declined,) = add_moves(order, Transfer("refund", "cm_1"), ensure_refunds(order, 4000))
+    conclude(payment, declined.what, Outcome("failed", 4000, order.now, "ref-2", "refund_declined"))
+    assert take(order, Transfer("refund", "cm_2"), ensure_refunds(order, 3500)) == [3500]
+    with pytest.raises(Conflict, match=r"only 5\.00 EUR of .* can be paid back now, not 40\.00 EUR"):
+        note_by_hand(order, "cm_1", done=True, note="cash")
+
+
+def test_refunds_of_one_tender_are_recorded_as_done_together_or_not_at_all() -> None:
+    _, order = captured_4575()
+    (payment,) = order.payments.values()
+    for number, amount in enumerate((3000, 1500), start=1):
+        (move,) = add_moves(order, Transfer("refund", "cm_1"), [Part(payment, amount, f"auth-{number}")])
+        conclude(payment, move.what, Outcome("failed", amount, order.now, f"ref-{number}", "refund_declined"))
+        assert move.what.at == order.now
+    assert take(order, Transfer("refund", "cm_2"), ensure_refunds(order, 1000)) == [1000]
+    with pytest.raises(Conflict, match=r"only 35\.75 EUR of .* can be paid back now, not 45\.00 EUR"):
+        note_by_hand(order, "cm_1", done=True, note="cash")
+    assert ledger.fold(payment).refunded == 1000
 
 
 def test_a_release_under_way_at_one_tender_is_not_given_again_when_the_others_are_done() -> None:

@@ -86,6 +86,18 @@ def test_times_are_kept_in_utc_so_that_they_sort_as_they_read() -> None:
     assert read_order(an_order() | {"placed_at": "2026-11-23T09:30:00+01:00"}).placed_at == "2026-11-23T08:30:00.000Z"
 
 
+@pytest.mark.parametrize(
+    ("wanted", "kept"), [("2026-12-24", "2026-12-24"), ("2026-12-24T18:00:00+01:00", "2026-12-24T17:00:00.000Z"), ("24.12.2026", None)]
+)
+def test_a_group_is_wanted_on_a_day_or_at_a_time(wanted: str, kept: str | None) -> None:
+    body = an_order() | {"delivery_groups": [a_group(desired_date=wanted)]}
+    if kept is None:
+        with pytest.raises(Invalid):
+            read_order(body)
+    else:
+        assert read_order(body).delivery_groups[0].desired_date == kept
+
+
 def test_equal_content_is_the_same_order_whatever_the_card() -> None:
     one, other = (content_digest(read_order(an_order(token=token))) for token in ("tok_approve", "tok_decline"))
     assert one == other

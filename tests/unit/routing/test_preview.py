@@ -81,6 +81,29 @@ def test_the_request_may_bring_its_cost_table_and_postal_areas() -> None:
     assert answer["routes"][0]["explanation"]["candidates"][0]["parts"] == {"distance": 0, "cost": 400}
 
 
+def test_a_location_may_be_given_as_the_settings_show_it() -> None:
+    shown = {
+        "id": "HAM",
+        "name": "Hamburg",
+        "type": "store",
+        "address": {"line1": "Kai 1", "city": "Hamburg", "postal_code": "20095", "country": "DE"},
+        "groups": ["de"],
+        "capacity": {"orders": 10, "window": "day"},
+        "processing_hours": 12,
+        "time_zone": "Europe/Berlin",
+        "attributes": {},
+        "enabled": True,
+    }
+    rules = {"weights": {"distance": 1}, "filters": [{"field": "location.country", "op": "eq", "value": "DE"}]}
+    areas = {"DE-20": {"latitude": 53.5511, "longitude": 9.9937}}
+    both = [shown, {**shown, "id": "MUC", "enabled": False}]
+    answer = asked(locations=both, rules=rules, postal_areas=areas, lines=BODY["lines"][:1])
+    assert [(route["assignments"][0]["location_id"], route["score"]) for route in answer["routes"]] == [("HAM", 255)]
+    assert answer["routes"][0]["explanation"]["excluded"] == [{"location_id": "MUC", "reason": "switched off"}]
+    with pytest.raises(ValidationError):
+        asked(locations=[{**shown, "capacity": {"orders": -1, "window": "day"}}])
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -103,6 +103,12 @@ def test_the_figures_are_those_worked_out_by_hand() -> None:
     ]
 
 
+@pytest.mark.parametrize(("wanted", "late"), [("2026-11-29", 0), ("2026-11-28", 9), ("2026-11-29T08:30:00.000Z", 1)])
+def test_what_is_wanted_on_a_day_may_come_until_its_end(wanted: str, late: int) -> None:
+    done = run([replace(a_case("o1", 0, A=1), due=wanted)])
+    assert figures(done, "hours_late") == [(late, late)]
+
+
 def test_the_stock_it_is_given_stays_and_a_second_run_says_the_same() -> None:
     ground = Ground(copy.deepcopy(STOCK), processing_hours=HOURS)
     first, second = run(CASES, ground=ground), run(CASES, ground=ground)

@@ -25,3 +25,8 @@ def parse(text: str) -> datetime:
 def later(text: str, **delta: float) -> str:
     """`text` moved by a timedelta's keywords, e.g. later(now, seconds=30)."""
     return stamp(parse(text) + timedelta(**delta))
+
+
+def end_of(deadline: str) -> str:
+    """The moment until which something is wanted: of a day (2026-12-24) its end."""
+    return deadline if "T" in deadline else later(f"{deadline}T00:00:00Z", days=1)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, Strict, StringConstraints, field_validator, model_validator
 
 from oms.stored import Stored
-from oms.wire import Count, Key, Metadata, Name, Quantity, Text, Wire
+from oms.wire import Amount, Count, Key, Metadata, Name, Quantity, Text, Wire
 
 
 class Capacity(Wire):
@@ -32,6 +32,17 @@ class LocationSettings(Wire):
     time_zone: Name = "UTC"
     attributes: Metadata = {}
     enabled: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _address_as_of_an_order(cls, given: Any) -> Any:
+        """An address may be one that an order would carry: parts that are null are none, and it may hold the coordinates."""
+        address = given.get("address") if isinstance(given, dict) else None
+        if not isinstance(address, dict):
+            return given
+        inside = {name: address[name] for name in ("latitude", "longitude") if isinstance(address.get(name), int | float)}
+        parts = {name: part for name, part in address.items() if part is not None and name not in inside}
+        return {**given, **{name: at for name, at in inside.items() if given.get(name) is None}, "address": parts}
 
     @field_validator("time_zone")
     @classmethod
@@ -63,7 +74,8 @@ class ChannelSettings(Wire):
     is authorized once more when its authorization has run out, or the customer is asked. `recall_hours`: how long a location may take to
     say whether it could stop units; after that it could not. `remorse_delay_seconds`: for how long an order waits before it is allocated,
     so that its customer may still change their mind (at most 30 days). `tracking_link_days`: how long a tracking link is good, from
-    placing on.
+    placing on. `hold_difference`: an order that asks for it (`on_problem: hold`) is held, and not refused, when its payments and its total
+    differ by less than this, in minor units of its currency; 0: never.
     """
 
     location_group: Key = "all"
@@ -75,6 +87,7 @@ class ChannelSettings(Wire):
     backorder_days: Annotated[int, Strict(), Field(ge=1, le=90)] = 90
     remorse_delay_seconds: Annotated[int, Strict(), Field(ge=0, le=30 * 24 * 60 * 60)] = 0
     tracking_link_days: Annotated[int, Strict(), Field(ge=1, le=730)] = 90
+    hold_difference: Amount = 100
     invoice_prefix: Prefix = "INV-"
     credit_memo_prefix: Prefix = "CM-"
     legal_entity: LegalEntity | None = None

@@ -13,6 +13,7 @@ from oms.money.currencies import EXPONENTS
 
 MAX_AMOUNT = 10**12
 MAX_QUANTITY = 1_000_000
+_DATE = len("2026-11-23")
 
 
 class Wire(BaseModel):
@@ -39,6 +40,10 @@ def _currency(code: str) -> str:
 
 def _moment(text: str) -> str:
     return stamp(parse(text))  # in UTC, so that times sort and compare as they read
+
+
+def _date_or_moment(text: str) -> str:
+    return parse(f"{text}T00:00:00Z").date().isoformat() if len(text) == _DATE else _moment(text)
 
 
 def _metadata(value: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +76,7 @@ SignedAmount = Annotated[int, Strict(), Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 Rate = Annotated[str, AfterValidator(_rate)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Moment = Annotated[str, AfterValidator(_moment)]
+DateOrMoment = Annotated[str, AfterValidator(_date_or_moment)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 
 

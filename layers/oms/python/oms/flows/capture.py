@@ -34,8 +34,9 @@ from oms.orders.capture import (
 )
 from oms.orders.order import Order
 from oms.orders.placing import PlaceOrder, content_digest
+from oms.orders.quantities import open_units, reserved
 from oms.payments.accounts import Account
-from oms.payments.gateway import StillPending
+from oms.payments.gateway import StillPending, Unsure
 from oms.payments.records import TERMS
 from oms.payments.tender_request import Tender, gateway_name
 from oms.storage.inventory import stock_of, stock_to_sell
@@ -91,7 +92,7 @@ def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) ->
                 account=account,
                 priorities=priorities,
             )
-            if order.queued() and not (swept or last):
+            if (order.queued() or _is_short(order)) and not (swept or last):
                 expire_due(skus)
                 swept = True
                 continue
@@ -118,6 +119,11 @@ def place(request: PlaceOrder, asked: Request, *, actor: str, later_on: bool) ->
             continue
         return Placed(order, 202) if later_on else finish(order, actor)
     raise AssertionError("unreachable")
+
+
+def _is_short(order: Order) -> bool:
+    """Whether units have no place, and the order is to be held for it."""
+    return order.placed.on_problem == "hold" and any(open_units(state) > reserved(state) for _, state in order.lines())
 
 
 def pay_declined(order_id: str, tender: Tender, asked: Request, *, actor: str) -> Placed:
@@ -175,11 +181,12 @@ def _capture(order_id: str, execution: str, seconds_left: Callable[[], float]) -
 
 
 def finish(order: Order, actor: str) -> Placed:
-    """Ask the gateways and record what they say. A gateway that cannot be reached leaves the order to be captured by the next try."""
+    """Ask the gateways and record what they say. A gateway that cannot be reached leaves the order to be captured by the next try; one that
+    cannot say what became of an earlier request leaves it to a person (Unsure)."""
     cause = Cause(actor, "capture")
     try:
         answers = authorize(order, GATEWAYS)
-    except Retryable:
+    except (Retryable, Unsure):
         order.summary.lease = None
         commit(order, cause)
         raise

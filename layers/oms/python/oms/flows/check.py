@@ -17,7 +17,7 @@ from oms.flows.shortages import raise_drift
 from oms.inventory.conservation import FIGURES, Finding, Queue, Shelf, Word, confirmed, of_queue, of_shelf, view
 from oms.orders.order import Order
 from oms.storage import conservation as store
-from oms.storage.orders import Cause
+from oms.storage.orders import Cause, keep_answer
 from oms.storage.settings import settings
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def repair_once(request: RepairRequest, actor: str, asked: Request) -> tuple[lis
     if earlier:
         return list(earlier["outcomes"]), True
     outcomes = repair(request, actor, asked.key or asked.route)
-    store.keep_answer(asked.record(status=200, outcomes=outcomes))
+    keep_answer(asked.record(status=200, outcomes=outcomes))
     return outcomes, False
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from oms.clock import parse
-from oms.errors import Conflict
+from oms.errors import Conflict, OmsError, Retryable
 from oms.flows.gateways import GATEWAYS
 from oms.orders.order import Order
 from oms.payments.funds import Part
-from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
+from oms.payments.gateway import PaymentDeclined, StillPending, Unsure, gateway_for
 from oms.payments.ledger import find
 from oms.payments.payouts import gateway_of
 from oms.payments.requests import ask
@@ -28,20 +28,23 @@ Plan = Callable[[Order], Sequence[Part]]
 def move(order: Order, transfer: Transfer, plan: Plan, book: Callable[[Order], None], cause: Cause, *, final: bool = False) -> Order:
     """Move what the document needs, then `book` it, in the commit that records the last answers.
 
-    What `plan` raises where nobody has the money; PaymentDeclined after a definitive no and StillPending while a gateway has not decided,
-    both recorded first.
+    What `plan` raises where nobody has the money; PaymentDeclined after a definitive no and StillPending while a gateway has not decided;
+    what a gateway raises for one instruction. The answers to all others are recorded first: whoever then says what became of that one,
+    says nothing about them.
     """
     booked = False
     while not booked:
         moves = under_way(order, transfer) or add_moves(order, transfer, plan(order), final=final)
         if moves:
             commit(order, cause)
-        answers = [_ask(order, each) for each in moves]
+        answers, stopped = _ask_all(order, moves)
+        if stopped and not answers:
+            raise stopped
 
-        def conclude(fresh: Order, answers: Sequence[Answer] = answers) -> None:
+        def conclude(fresh: Order, answers: Sequence[Answer] = answers, stopped: OmsError | None = stopped) -> None:
             nonlocal booked
             record(fresh, transfer, answers)
-            booked = all(answer.outcome.state == "succeeded" for answer in answers) and _is_enough(fresh, plan)
+            booked = not stopped and all(answer.outcome.state == "succeeded" for answer in answers) and _is_enough(fresh, plan)
             if booked:
                 book(fresh)
 
@@ -50,8 +53,24 @@ def move(order: Order, transfer: Transfer, plan: Plan, book: Callable[[Order], N
             commit(order, cause)
         except (Lost, StockShort):
             order = update(order.id, conclude, cause)
+        if stopped:
+            raise stopped
         _complain(order, transfer, answers)
     return order
+
+
+def _ask_all(order: Order, moves: Sequence[Move]) -> tuple[list[Answer], OmsError | None]:
+    """All answers, and what kept a gateway from giving one: rather a failure that another try may cure than what only a person can say."""
+    answers: list[Answer] = []
+    stopped: OmsError | None = None
+    for each in moves:
+        try:
+            answers.append(_ask(order, each))
+        except Retryable as error:
+            stopped = error
+        except Unsure as error:
+            stopped = stopped or error
+    return answers, stopped
 
 
 def _ask(order: Order, each: Move) -> Answer:

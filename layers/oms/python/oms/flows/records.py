@@ -22,7 +22,7 @@ from oms.inventory.load_outcomes import Outcome
 from oms.inventory.stock import LoadRecord, Stock, StockBatch, StockRecord
 from oms.storage.inventory import movements, stock_at
 from oms.storage.loads import movement_at
-from oms.storage.orders import claim_of
+from oms.storage.orders import claim_of, keep_answer
 from oms.storage.table import Lost
 
 _ATTEMPTS = 12
@@ -32,9 +32,11 @@ _CLIENT = "inventory-batch"
 
 @dataclass(frozen=True)
 class Sender:
-    """Where records come from: a batch call, or a load, which has an id and was asked for at a time."""
+    """Where records come from: a batch call, or a load, which has an id and was asked for at a time. `batch` names a batch call by its
+    records, so that a repetition has the same name."""
 
     actor: str = _CLIENT
+    batch: str = ""
     load_id: str = ""
     asked_at: str = ""
     places: Collection[str] | None = None  # locations there are, if they have been read
@@ -55,13 +57,19 @@ class Sender:
         return max([at, *(move.at for move in said if self.load_id and move.cause.startswith(f"{self.load_id}/"))])
 
 
-BATCH = Sender()
-
-
-def load_batch(batch: StockBatch) -> list[dict[str, Any]]:
-    """Take each record once; a record that is refused says why and does not stop the others."""
-    outcomes = [take(LoadRecord(**record.model_dump()), BATCH) for record in batch.records]
-    return [{"record_id": done.record_id, "status": done.status, **({"detail": done.reason} if done.reason else {})} for done in outcomes]
+def load_batch(batch: StockBatch, asked: Request) -> tuple[list[dict[str, Any]], bool]:
+    """Take each record once; a record that is refused says why and does not stop the others. Returns what became of each, and whether
+    this Idempotency-Key was used before: then it is what became of them the first time."""
+    earlier = asked.earlier()
+    if earlier:
+        told = {int(number): (str(status), str(reason)) for number, status, reason in earlier["others"]}
+        return [_told(record.record_id, *told.get(number, ("applied", ""))) for number, record in enumerate(batch.records)], True
+    sender = Sender(batch=digest_of([record.record_id for record in batch.records])[:16])
+    outcomes = [take(LoadRecord(**record.model_dump()), sender) for record in batch.records]
+    # The repetition brings the records again: only those that were not simply applied are kept.
+    others = [[number, done.status, done.reason] for number, done in enumerate(outcomes) if done.status != "applied"]
+    keep_answer(asked.record(status=200, others=others))
+    return [_told(done.record_id, done.status, done.reason) for done in outcomes], False
 
 
 def claim_on(record: LoadRecord) -> Request:
@@ -101,6 +109,10 @@ def foresee(record: LoadRecord, sender: Sender, number: int, stock: Stock, claim
     return _applied(record, number, at, stock.on_hand, delta, stock.safety_stock, stock.reserved)
 
 
+def _told(record_id: str, status: str, reason: str) -> dict[str, Any]:
+    return {"record_id": record_id, "status": status, **({"detail": reason} if reason else {})}
+
+
 def _once(record: LoadRecord, sender: Sender, number: int, row: Stock | None) -> Outcome:
     claim = claim_on(record)
     for attempt in range(_ATTEMPTS):
@@ -129,9 +141,9 @@ def _once(record: LoadRecord, sender: Sender, number: int, row: Stock | None) ->
 def _write(record: LoadRecord, sender: Sender, stock: Stock, at: str, key: dict[str, Any] | None) -> int | None:
     tell = not sender.load_id  # a load tells of everything that is short at once, when it is over
     if record.on_hand is None:
-        return changed(stock, record.delta or 0, at, sender.cause(record), sender.actor, key, tell=tell)
+        return changed(stock, record.delta or 0, at, sender.cause(record), sender.actor, key, tell=tell, batch=sender.batch)
     figures = {} if record.safety_stock is None else {"safety_stock": record.safety_stock}
-    return counted(stock, record.on_hand, at, sender.cause(record), sender.actor, figures, key, tell=tell)
+    return counted(stock, record.on_hand, at, sender.cause(record), sender.actor, figures, key, tell=tell, batch=sender.batch)
 
 
 def _key(claim: Request, sender: Sender, number: int, stock: Stock, at: str) -> dict[str, Any] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,9 +12,12 @@ from oms.errors import Conflict, NotFound
 from oms.flows.idempotency import Request
 from oms.orders.records import ProcessException
 from oms.service.notes import NoteRequest, note_on
-from oms.service.shortages import close, drift, now_short, shortage, shortage_id
+from oms.service.shortages import close, drift, now_short, shortage, shortage_id, widened
 from oms.storage.inventory import holders, stock_at
 from oms.storage.shortages import read_shortage, store_shortage
+from oms.storage.table import Lost
+
+_ATTEMPTS = 8
 
 
 def raise_shortage(cause: str, subject: str, places: Iterable[tuple[str, str]]) -> ProcessException | None:
@@ -40,9 +45,34 @@ def raise_drift(sku: str, location_id: str, findings: list[dict[str, Any]]) -> N
 
 
 def note_short(data: Mapping[str, Any], _: Any) -> None:
-    """Less is on hand than is reserved: a count says so, or goods left that were promised to others."""
-    cause = f"stock of {data['sku']} at {data['location_id']} as of {data['counted_at']}"
-    raise_shortage(cause, f"sku_{data['sku']}", [(data["sku"], data["location_id"])])
+    """Less is on hand than is reserved: a count says so, or goods left that were promised to others. What one batch call leaves short is
+    one exception, which grows with each of its records."""
+    place = (str(data["sku"]), str(data["location_id"]))
+    if data.get("batch") and _noted_in(f"batch {data['batch']}", place):
+        return
+    cause = f"stock of {place[0]} at {place[1]} as of {data['counted_at']}"
+    raise_shortage(cause, f"sku_{place[0]}", [place])
+
+
+def _noted_in(cause: str, place: tuple[str, str]) -> bool:
+    """Whether the exception of a batch has this place, or there is nothing short. False if it was decided before the place came up."""
+    for attempt in range(_ATTEMPTS):
+        row = _row(*place)
+        known = read_shortage(shortage_id(cause))
+        if row is None or (known and place in {(each["sku"], each["location_id"]) for each in known.details}):
+            return True
+        if known and known.status != "open":
+            return False
+        try:
+            if known is None:
+                return raise_shortage(cause, f"sku_{place[0]}", [place]) is not None
+            store_shortage(widened(known, cause, row), "exception.widened", sku=place[0], location_id=place[1])
+        except Lost:
+            # Another record of the same batch was noted at the same moment.
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))
+            continue
+        return True
+    raise Lost(f"the exception of {cause} changes too often; this is noted a little later")
 
 
 def decide(

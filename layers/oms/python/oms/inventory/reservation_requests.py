@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
 from oms.wire import MAX_QUANTITY, Key, Quantity, Wire
 
@@ -28,10 +28,11 @@ class ReservationRequest(Wire):
     expires_in: Seconds
     allow_partial: bool = False
 
-    @model_validator(mode="after")
-    def _one_line_per_sku(self) -> Self:
-        _once([line.sku for line in self.lines])
-        return self
+    @field_validator("lines")
+    @classmethod
+    def _one_line_per_sku(cls, lines: list[ReservationLine]) -> list[ReservationLine]:
+        _once([line.sku for line in lines])
+        return lines
 
 
 class ChangedLine(Wire):
@@ -48,9 +49,14 @@ class ReservationChange(Wire):
     expires_in: Seconds | None = None
     allow_partial: bool = False
 
+    @field_validator("lines")
+    @classmethod
+    def _one_line_per_sku(cls, lines: list[ChangedLine]) -> list[ChangedLine]:
+        _once([line.sku for line in lines])
+        return lines
+
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        _once([line.sku for line in self.lines])
         if not self.lines and self.expires_in is None:
             raise ValueError("give lines, expires_in or both")
         return self

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import Field
 
+from oms.errors import Stale
 from oms.inventory.shards import MOST
 from oms.stored import Stored
 from oms.wire import Count, Key, Moment, Quantity, SignedAmount, Wire
@@ -46,6 +47,11 @@ class Stock(Stored):
     v: int = 0
     parts: dict[int, int] = {}
     sampled: bool = False
+
+    def expect(self, if_match: str | None) -> None:
+        """Stale unless If-Match is absent, or names the present version; "*" is any that was counted."""
+        if if_match and not (self.v if if_match.strip() == "*" else if_match.strip().removeprefix("W/").strip('"') == str(self.v)):
+            raise Stale(f"{self.sku} at {self.location_id} is at version {self.v} now; read it again (If-Match was {if_match})")
 
     @property
     def available_to_fulfill(self) -> int:

@@ -19,12 +19,12 @@ from oms.orders.statuses import totals
 from oms.payments import ledger
 from oms.payments.accounts import Account, claim_credit
 from oms.payments.exchange_tender import Brought, promise
-from oms.payments.gateway import Gateways, Instruction, Kind, Outcome, gateway_for
+from oms.payments.gateway import Gateways, Instruction, Kind, Outcome, Unsure, gateway_for
 from oms.payments.payouts import EXCHANGE
 from oms.payments.records import Payment
 from oms.payments.requests import ask, conclude
 from oms.payments.tender_request import Tender
-from oms.payments.tenders import add_tenders, cover_faults, known_faults
+from oms.payments.tenders import add_tenders, cover_faults, difference, known_faults
 from oms.routing.sourcing import Left, StockRows
 from oms.settings import Settings
 
@@ -66,7 +66,7 @@ def take(
         order.summary.lease = Lease(owner=owner, until=later(now, seconds=LEASE_SECONDS))
     if reservation and reservation.is_open:
         take_over(order, reservation, settings)
-    reserve(order, stock, settings, left)
+    reserve(order, stock, settings, left, or_hold=request.on_problem == "hold")
     return order
 
 
@@ -88,7 +88,9 @@ def accept(
     priced = price(request)
     total = priced.totals.grand_total
     others = total - (brought.pays(total) if brought else 0)
-    faults = known_faults(request.payments, gateways, account) + cover_faults(request.payments, others)
+    off = difference(request.payments, others)
+    held = request.on_problem == "hold" and 0 < abs(off) < settings.channel(request.channel).hold_difference
+    faults = known_faults(request.payments, gateways, account) + ([] if held else cover_faults(request.payments, others))
     if faults:
         raise invalid(*faults)
     if settings.return_rules:
@@ -103,6 +105,10 @@ def accept(
     if account:
         claim_credit(order, account)
     hold_for_remorse(order, settings)
+    if held:
+        from oms.orders.problems import hold_off  # noqa: PLC0415 it is seldom, and every cold start would pay for it
+
+        hold_off(order, off)
     order.claims.append(Claim(number_key(request.channel, request.order_number), {"order_id": order.id, "digest": order.placed.digest}))
     if later_on:
         order.record("order.received", grand_total=priced.totals.grand_total, currency=request.currency)
@@ -127,13 +133,21 @@ def authorize(order: Order, gateways: Gateways) -> list[Answer]:
     """Ask the gateways for every tender that has no answer yet; after a decline, void what had been authorized and pay back what had been
     captured, elsewhere too.
 
-    Repeating it with the same order repeats the same keys, so a crash between here and `conclude_capture` costs nothing.
+    Repeating it with the same order repeats the same keys, so a crash between here and `conclude_capture` costs nothing. Unsure when a
+    gateway cannot say what became of an earlier request; what the others say is noted on the order first.
     """
     answers: list[Answer] = []
+    unsure: Unsure | None = None
     for payment in order.payments.values():
         for event in ledger.newest(payment.events):
             if event.kind == "authorization" and event.state == "requested" and event.key and not _refused(order, answers):
-                answers.append(_ask(order, gateways, payment, "authorization", event.key, event.amount))
+                try:
+                    answers.append(_ask(order, gateways, payment, "authorization", event.key, event.amount))
+                except Unsure as error:
+                    unsure = error
+    if unsure:
+        _note(order, answers)
+        raise unsure
     if not _refused(order, answers):
         return answers
     held = [(answer.payment, answer.outcome.amount, answer.outcome.reference) for answer in answers if answer.outcome.state == "succeeded"]
@@ -149,12 +163,7 @@ def conclude_capture(order: Order, answers: Sequence[Answer]) -> None:
     if order.summary.status != "received":
         return
     refused = _refused(order, answers)
-    for answer in answers:
-        payment, outcome = order.payments[answer.payment.id], answer.outcome
-        conclude(payment, answer.what, outcome)
-        done = {"authorization": "authorized", "refund": "refunded"}.get(answer.what.kind, "voided")
-        verb = {"succeeded": done, "failed": "declined", "requested": "pending"}[outcome.state]
-        order.record(f"payment.{verb}", payment_id=payment.id, amount=outcome.amount, reason=outcome.reason)
+    _note(order, answers)
     order.summary.lease = None
     if refused and order.placed.chunks:
         order.summary.declining = "the payment was declined"  # what is reserved goes back part by part, then it is declined
@@ -165,9 +174,22 @@ def conclude_capture(order: Order, answers: Sequence[Answer]) -> None:
             payment.source, payment.token = payment.source or payment.token, None
         order.summary.status, order.summary.answer = "open", order.summary.answer or 201
         order.record("order.captured", grand_total=totals(order).grand_total, currency=order.placed.currency)
+        if order.placed.on_problem == "hold":
+            from oms.orders.problems import open_problems  # noqa: PLC0415 few channels take orders that way
+
+            open_problems(order)
     elif not order.summary.asynchronous:
         order.summary.asynchronous, order.summary.answer = True, 202
         order.record("order.received", grand_total=totals(order).grand_total, currency=order.placed.currency)
+
+
+def _note(order: Order, answers: Sequence[Answer]) -> None:
+    for answer in answers:
+        payment, outcome = order.payments[answer.payment.id], answer.outcome
+        conclude(payment, answer.what, outcome)
+        done = {"authorization": "authorized", "refund": "refunded"}.get(answer.what.kind, "voided")
+        verb = {"succeeded": done, "failed": "declined", "requested": "pending"}[outcome.state]
+        order.record(f"payment.{verb}", payment_id=payment.id, amount=outcome.amount, reason=outcome.reason)
 
 
 def _refused(order: Order, answers: Sequence[Answer]) -> bool:
@@ -210,6 +232,10 @@ def retry_declined(
     if faults:
         raise invalid(*faults)
     order.summary.status, order.summary.declining = "received", ""
+    if order.placed.on_problem == "hold":
+        from oms.orders.problems import withdraw  # noqa: PLC0415 few channels take orders that way
+
+        withdraw(order)
     if not order.placed.chunks:
         order.summary.lease = Lease(owner=owner, until=later(order.now, seconds=LEASE_SECONDS))
     if order.summary.asynchronous:
@@ -224,7 +250,7 @@ def retry_declined(
     if order.placed.chunks:
         order.record("order.received", grand_total=total, currency=order.placed.currency)  # its machine runs again
     else:
-        reserve(order, stock, settings)
+        reserve(order, stock, settings, or_hold=order.placed.on_problem == "hold")
 
 
 def take_lease(order: Order, owner: str) -> bool:
@@ -254,6 +280,7 @@ def _new_order(request: PlaceOrder, priced: Priced, now: str, later_on: bool, ac
             "currency",
             "tax_mode",
             "tax_rounding",
+            "on_problem",
             "placed_by",
             "po_number",
             "priority",

@@ -33,8 +33,8 @@ class Routed:
 
 
 def lacking(order: Order) -> list[str]:
-    """Lines with open units that have no place yet."""
-    return [line.id for line, state in order.lines() if open_units(state) > reserved(state)]
+    """Lines with open units that have no place yet, and may still get one at capture."""
+    return [line.id for line, state in order.lines() if open_units(state) > reserved(state) and not state.short]
 
 
 def holding(order: Order) -> list[str]:
@@ -91,10 +91,18 @@ def refused(order: Order, routed: Routed) -> dict[str, str]:
 
 
 def begin_decline(order: Order, short: Mapping[str, str]) -> None:
-    """Stock is short: from now on everything that is reserved goes back."""
-    if order.summary.status == "received" and not order.summary.declining:
-        named = [f"line {line_id}: {why}" for line_id, why in list(short.items())[:_MOST_NAMED]]
-        more = [f"and {len(short) - _MOST_NAMED} more lines"] if len(short) > _MOST_NAMED else []
+    """Stock is short: from now on everything that is reserved goes back. An order that rather waits for a person goes on without it."""
+    if order.summary.status != "received" or order.summary.declining:
+        return
+    named = [f"line {line_id}: {why}" for line_id, why in list(short.items())[:_MOST_NAMED]]
+    more = [f"and {len(short) - _MOST_NAMED} more lines"] if len(short) > _MOST_NAMED else []
+    if order.placed.on_problem == "hold":
+        from oms.orders.problems import hold_short  # noqa: PLC0415 it is seldom
+
+        hold_short(order, [*named, *more])
+        for line_id in short:
+            order.line(line_id)[1].short = True
+    else:
         order.summary.declining = "; ".join(["stock is short", *named, *more])
 
 

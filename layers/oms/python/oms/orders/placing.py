@@ -11,7 +11,22 @@ from pydantic import Field, Strict, ValidationError, model_validator
 
 from oms.errors import Fault, invalid
 from oms.payments.tender_request import Tender, tender_faults, terms_faults
-from oms.wire import Amount, Currency, Key, Metadata, Moment, Name, Number, Quantity, Rate, SignedAmount, Text, Wire, faults_of
+from oms.wire import (
+    Amount,
+    Currency,
+    DateOrMoment,
+    Key,
+    Metadata,
+    Moment,
+    Name,
+    Number,
+    Quantity,
+    Rate,
+    SignedAmount,
+    Text,
+    Wire,
+    faults_of,
+)
 
 MOST_LINES = 10_000
 
@@ -85,7 +100,7 @@ class DeliveryGroup(Wire):
     type: Literal["ship", "pickup", "digital"] = "ship"
     location_id: Key | None = None
     ship_complete: bool = False
-    desired_date: Moment | None = None
+    desired_date: DateOrMoment | None = None
     charge: Charge | None = None
 
     @model_validator(mode="after")
@@ -169,7 +184,7 @@ class PlaceOrder(Wire):
     currency: Currency
     tax_mode: Literal["net", "gross"]
     tax_rounding: Literal["line", "unit"] = "line"
-    on_problem: Literal["refuse"] = "refuse"
+    on_problem: Literal["refuse", "hold"] = "refuse"
     placed_at: Moment | None = None
     placed_by: Name | None = None
     customer: Customer

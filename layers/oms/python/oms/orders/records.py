@@ -101,6 +101,7 @@ class Placed(Record):
     currency: str
     tax_mode: TaxMode
     tax_rounding: TaxRounding = "line"
+    on_problem: Literal["refuse", "hold"] = "refuse"
     placed_at: str
     placed_by: str | None = None
     customer_id: str
@@ -185,7 +186,8 @@ class LineState(Stored):
     """Counters of one line (design section 4). `pins`: units reserved per location and not yet on a fulfillment order.
 
     `excluded`: places that could not serve the line after all. `attempts`: how often units of it had to be routed again. `promise`: while
-    units wait for stock. `cancelled_runs`: numbers of the cancelled units, where they are not simply the highest.
+    units wait for stock. `cancelled_runs`: numbers of the cancelled units, where they are not simply the highest. `short`: capture found
+    no place for all of them, and took the order all the same.
     """
 
     ordered: int = 0
@@ -204,6 +206,7 @@ class LineState(Stored):
     attempts: int = 0
     promise: Promise | None = None
     cancelled_runs: list[list[int]] = []
+    short: bool = False
 
 
 class LineChunk(Record):

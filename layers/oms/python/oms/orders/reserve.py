@@ -14,9 +14,17 @@ from oms.routing.sourcing import Left, StockRows, pin, source
 from oms.settings import Settings
 
 
-def reserve(order: Order, stock: StockRows, settings: Settings, left: Left | None = None, *, only: Collection[str] | None = None) -> None:
+def reserve(
+    order: Order,
+    stock: StockRows,
+    settings: Settings,
+    left: Left | None = None,
+    *,
+    only: Collection[str] | None = None,
+    or_hold: bool = False,
+) -> None:
     """Pin every open unit to a place, by the rules in force, each delivery group by itself; what may wait and has no stock waits. `only`:
-    units of these lines.
+    units of these lines. `or_hold`: lines that cannot be served hold the order.
 
     Conflict naming the lines that cannot be served, each with the reason.
     """
@@ -36,7 +44,11 @@ def reserve(order: Order, stock: StockRows, settings: Settings, left: Left | Non
     for line, state in order.lines():
         if state.pins and not state.backordered and (only is None or line.id in only):
             promise_from_stock(order, line.id, settings, order.placed.placed_at)
-    if faults:
+    if faults and or_hold:
+        from oms.orders.problems import hold_short  # noqa: PLC0415 it is seldom, and every cold start would pay for it
+
+        hold_short(order, [fault.detail for fault in faults])
+    elif faults:
         raise Conflict("stock is short", kind="out-of-stock", errors=faults)
 
 

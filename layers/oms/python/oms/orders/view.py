@@ -55,6 +55,7 @@ def order_view(
         "currency": placed.currency,
         "tax_mode": placed.tax_mode,
         "tax_rounding": placed.tax_rounding,
+        "on_problem": placed.on_problem,
         "placed_at": placed.placed_at,
         "placed_by": placed.placed_by,
         "updated_at": summary.updated_at or None,

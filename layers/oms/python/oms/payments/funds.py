@@ -89,9 +89,11 @@ def ensure_excess(order: Order, amount: int, sequence: TenderSequence = ()) -> l
 
 
 def unapplied(order: Order, payment: Payment) -> int:
-    """What was captured of a tender for no invoice so far; what is being paid back of it, and what was charged back, is taken off."""
+    """What was captured of a tender for no invoice so far; what is being paid back of it, and what was charged back, is taken off. So is
+    a capture that is most likely the one we asked for and had no answer to: its invoice needs it."""
     sums = fold(payment)
-    return max(0, sums.captured - sums.charged_back - _used(order, payment) - _refunds(payment, of_memos=False))
+    spoken_for = _used(order, payment) + sum(event.amount for event in _answers(payment, "capture"))
+    return max(0, sums.captured - sums.charged_back - spoken_for - _refunds(payment, of_memos=False))
 
 
 def paid(order: Order, payment: Payment) -> int:
@@ -175,6 +177,19 @@ def _used(order: Order, payment: Payment) -> int:
     return captured + _sum([row for invoice in order.invoices.values() for row in invoice.applied if row["payment_id"] == payment.id])
 
 
+def _answers(payment: Payment, kind: str) -> list[PaymentEvent]:
+    """What a gateway tells without our key, and is like something that we asked for and have no answer to: most likely that is the answer.
+    The instruction counts until it is known."""
+    events = [event for event in newest(payment.events) if event.kind == kind]
+    asked = [(event.of, event.amount) for event in events if event.state == "requested" and not event.reference]
+    found: list[PaymentEvent] = []
+    for told in (event for event in events if event.state == "succeeded" and not event.key):
+        if (told.of, told.amount) in asked:
+            asked.remove((told.of, told.amount))
+            found.append(told)
+    return found
+
+
 def _sum(rows: Sequence[Mapping[str, Any]]) -> int:
     return sum(int(row["amount"]) for row in rows)
 
@@ -185,7 +200,8 @@ def _is_capture(event: PaymentEvent) -> bool:
 
 def _refunds(payment: Payment, *, of_memos: bool) -> int:
     """Refunds done or under way: of credit memos (goods that were paid for), or of money that no invoice has used."""
-    rows = [event for event in newest(payment.events) if event.kind == "refund" and event.state != "failed"]
+    answers = _answers(payment, "refund")
+    rows = [each for each in newest(payment.events) if each.kind == "refund" and each.state != "failed" and each not in answers]
     back = sum(event.amount for event in newest(payment.events) if event.kind == "refund_reversal" and event.state == "succeeded")
     total = sum(event.amount for event in rows if (event.document or "").startswith("cm_") is of_memos)
     return total if of_memos else total - back

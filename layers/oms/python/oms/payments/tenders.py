@@ -31,6 +31,15 @@ def cover_faults(tenders: Sequence[Tender], total: int) -> list[Fault]:
     return []
 
 
+def difference(tenders: Sequence[Tender], total: int) -> int:
+    """How much more (or, negative, less) the tenders come to than the grand total. One on terms takes what the others leave."""
+    others = sum(tender.amount or 0 for tender in tenders if tender.method != TERMS)
+    terms = next((tender for tender in tenders if tender.method == TERMS), None)
+    if terms is None or others > total:
+        return others - total
+    return 0 if terms.amount is None else min(0, others + terms.amount - total)
+
+
 def known_faults(tenders: Sequence[Tender], gateways: Gateways, account: Account | None, pointer: str = "/payments") -> list[Fault]:
     """Gateways that this installation does not have, and terms of which nobody says when they are due."""
     faults = []
@@ -68,7 +77,7 @@ def add_tenders(
         credit = (priorities or {}).get(tender.account_id or "", DEFAULT_PRIORITY) if tender.method == "store_credit" else 0
         return rank, credit, index
 
-    rest = total - sum(tender.amount or 0 for tender in tenders if tender.method != TERMS)
+    rest = max(0, total - sum(tender.amount or 0 for tender in tenders if tender.method != TERMS))
     for _, tender in sorted(enumerate(tenders), key=place):
         amount = rest if tender.amount is None else tender.amount
         if amount:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, Strict, field_validator
 
 from oms.routing.model import Demand, Destination, Place, Plan, Rules
 from oms.routing.route import plans
@@ -48,12 +48,14 @@ class PreviewLine(Wire):
 
 
 class PreviewLocation(Wire):
-    """A location that need not exist."""
+    """A location that need not exist; or one as `GET /v1/locations/{id}` shows it: of what routing does not ask for nothing is used."""
 
     id: Key
+    name: Name | None = None
     type: Literal["warehouse", "store", "supplier"] = "warehouse"
     groups: list[Key] = Field([], max_length=100)
     priority: Count = 100
+    address: Metadata = {}
     country: Country | None = None
     postal_code: Name | None = None
     latitude: float | None = Field(None, ge=-90, le=90)
@@ -61,7 +63,24 @@ class PreviewLocation(Wire):
     attributes: Metadata = {}
     capacity: Amount | None = None
     capacity_left: Amount | None = None
+    processing_hours: Count = 24
+    time_zone: Name | None = None
     overstock: SkuCounts = {}
+    enabled: bool = True
+
+    @field_validator("capacity", mode="before")
+    @classmethod
+    def _orders_of_a_window(cls, capacity: Any) -> Any:
+        return capacity["orders"] if isinstance(capacity, dict) and capacity.keys() == {"orders", "window"} else capacity
+
+    def part(self, name: Literal["country", "postal_code"]) -> str:
+        """Its country or postal code, given by itself or in its address; "" if neither."""
+        own: str | None = self.country if name == "country" else self.postal_code
+        return own or str(self.address.get(name) or "")
+
+    def barred(self) -> dict[str, str]:
+        """Why it serves nothing, as routing sees that."""
+        return {} if self.enabled else {"*": "switched off"}
 
 
 class RoutingPreview(Wire):
@@ -77,15 +96,24 @@ class RoutingPreview(Wire):
     channel: Key | None = None
     most: Annotated[int, Strict(), Field(ge=1, le=10)] = 5
 
-    @model_validator(mode="after")
-    def _ids_once(self) -> Self:
-        for what, ids in (
-            ("line_id", [line.line_id for line in self.lines]),
-            ("location id", [place.id for place in self.locations or ()]),
-        ):
-            if twice := sorted({key for key in ids if ids.count(key) > 1}):
-                raise ValueError(f"each {what} once; given twice: {', '.join(twice[:5])}")
-        return self
+    @field_validator("lines")
+    @classmethod
+    def _lines_once(cls, lines: list[PreviewLine]) -> list[PreviewLine]:
+        once("line_id", [line.line_id for line in lines])
+        return lines
+
+    @field_validator("locations")
+    @classmethod
+    def _locations_once(cls, places: list[PreviewLocation] | None) -> list[PreviewLocation] | None:
+        once("location id", [place.id for place in places or ()])
+        return places
+
+
+def once(what: str, ids: Sequence[str]) -> None:
+    """ValueError if an id is given twice."""
+    if len(set(ids)) < len(ids):
+        twice = sorted({key for key in ids if ids.count(key) > 1})
+        raise ValueError(f"each {what} once; given twice: {', '.join(twice[:5])}")
 
 
 def preview(request: RoutingPreview, known: Mapping[str, Place] | None = None, rules: Rules | None = None) -> dict[str, Any]:
@@ -118,7 +146,9 @@ def places_of(request: RoutingPreview, known: Mapping[str, Place]) -> list[Place
         places = {key: known.get(key, Place(id=key)) for key in inventory}
     if inventory is None:
         return list(places.values())
-    return [replace(place, stock=inventory.get(key, {}), barred={}) for key, place in places.items()]
+    if request.locations is None:
+        places = {key: replace(place, barred={}) for key, place in places.items()}
+    return [replace(place, stock=inventory.get(key, {})) for key, place in places.items()]
 
 
 def rules_of(request: RoutingPreview, rules: Rules) -> Rules:
@@ -138,8 +168,8 @@ def _place(given: PreviewLocation, known: Place | None) -> Place:
         type=given.type,
         groups=given.groups,
         priority=given.priority,
-        country=given.country or "",
-        postal_code=given.postal_code or "",
+        country=given.part("country"),
+        postal_code=given.part("postal_code"),
         latitude=given.latitude,
         longitude=given.longitude,
         attributes=given.attributes,
@@ -147,6 +177,7 @@ def _place(given: PreviewLocation, known: Place | None) -> Place:
         overstock=given.overstock or (known.overstock if known else {}),
         capacity=given.capacity,
         capacity_left=given.capacity_left,
+        barred=given.barred(),
     )
 
 

@@ -15,7 +15,7 @@ from itertools import groupby
 from time import perf_counter_ns
 from typing import Any
 
-from oms.clock import later, parse
+from oms.clock import end_of, later, parse
 from oms.routing import geo
 from oms.routing.geo import Point
 from oms.routing.measures import Delivery, Measures, Parcel
@@ -196,7 +196,7 @@ class _Run:
         if not case.due or not route.take:
             return 0
         hours = max(self._ground.processing_hours.get(place, _USUAL_HOURS) for place in route.take)
-        over = parse(later(case.placed_at, hours=hours, days=case.transit_days)) - parse(case.due)
+        over = parse(later(case.placed_at, hours=hours, days=case.transit_days)) - parse(end_of(case.due))
         return max(0, -(-over // _HOUR))
 
 

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, Strict, model_validator
+from pydantic import Field, Strict, field_validator, model_validator
 
-from oms.clock import parse, stamp
 from oms.routing.model import Demand, Destination, Place
-from oms.routing.preview import PreviewLine, PreviewLocation, Where
+from oms.routing.preview import PreviewLine, PreviewLocation, Where, once
 from oms.routing.rules import CostTable, PostalArea, RuleGroup
-from oms.wire import Count, Key, Moment, Wire
+from oms.wire import Count, DateOrMoment, Key, Moment, Wire
 
 MOST_ORDERS = 500
-_DATE = len("2026-11-23")
-
-
-def _date_or_moment(text: str) -> str:
-    return parse(f"{text}T00:00:00Z").date().isoformat() if len(text) == _DATE else stamp(parse(text))
-
-
-DateOrMoment = Annotated[str, AfterValidator(_date_or_moment)]
 Figures = Annotated[dict[Key, Count], Field(max_length=20_000)]
 
 
 class SimulatedLocation(PreviewLocation):
     """A location that need not exist; `capacity` is orders a day."""
-
-    processing_hours: Count = 24
 
 
 class SimulatedOrder(Wire):
@@ -39,7 +28,13 @@ class SimulatedOrder(Wire):
     channel: Key | None = None
     method: Key | None = None
     placed_at: Moment | None = None
-    desired_date: Moment | None = None
+    desired_date: DateOrMoment | None = None
+
+    @field_validator("lines")
+    @classmethod
+    def _lines_once(cls, lines: list[PreviewLine]) -> list[PreviewLine]:
+        once("line_id", [line.line_id for line in lines])
+        return lines
 
 
 class SimulationRequest(Wire):
@@ -60,20 +55,18 @@ class SimulationRequest(Wire):
     cost_table: CostTable | None = None
     postal_areas: Annotated[dict[Key, PostalArea], Field(max_length=1000)] | None = None
 
+    @field_validator("orders", "locations")
+    @classmethod
+    def _ids_once(cls, given: list[SimulatedOrder] | list[SimulatedLocation] | None) -> Any:
+        once("id", [each.id for each in given or ()])
+        return given
+
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
         if (self.rules is None) == (self.rule_group_id is None):
             raise ValueError("give either rules or rule_group_id")
         if self.orders is not None and (self.from_ or self.to or "limit" in self.model_fields_set):
             raise ValueError("from, to and limit choose past orders; orders are those given: leave one of the two out")
-        for what, ids in (
-            ("order id", [order.id for order in self.orders or ()]),
-            ("location id", [place.id for place in self.locations or ()]),
-            *(("line_id", [line.line_id for line in order.lines]) for order in self.orders or ()),
-        ):
-            if len(set(ids)) < len(ids):
-                twice = sorted({key for key in ids if ids.count(key) > 1})
-                raise ValueError(f"each {what} once; given twice: {', '.join(twice[:5])}")
         return self
 
 
@@ -96,10 +89,11 @@ def place_of(location: SimulatedLocation) -> Place:
         type=location.type,
         groups=location.groups,
         priority=location.priority,
-        country=location.country or "",
-        postal_code=location.postal_code or "",
+        country=location.part("country"),
+        postal_code=location.part("postal_code"),
         latitude=location.latitude,
         longitude=location.longitude,
         attributes=location.attributes,
         capacity=location.capacity,
+        barred=location.barred(),
     )

@@ -10,10 +10,10 @@ from oms.errors import Conflict, Fault, NotFound, invalid
 from oms.fulfillment.unfillable import give_up, why_unfillable
 from oms.fulfillment.work import arrive, cancel_work
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder, ProcessException
+from oms.orders.records import FulfillmentOrder, Hold, ProcessException
 from oms.orders.statuses import totals
 from oms.payments.by_hand import note_by_hand
-from oms.payments.cover import release_covered
+from oms.payments.cover import release_covered, surplus
 from oms.service.changes import open_change
 from oms.wire import Amount, Key, Text, Wire
 
@@ -89,7 +89,8 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
     by = {
         "ReturnedToSender": ["resolve:mark_delivered"],
         "Unfillable": ["resolve:cancel_and_refund"],
-        "Unsure": ["resolve:recorded", "resolve:not_done"],
+        # An authorization that was made is of no use without the gateway's name for it, which only its own news can tell.
+        "Unsure": ["resolve:not_done"] if step == "Capture" else ["resolve:recorded", "resolve:not_done"],
     }
     money = _MONEY.get(step, []) if kind == "payment" and error != "Unsure" else []
     actions = ["retry", *by.get(error, []), *money, "abandon"]
@@ -128,6 +129,7 @@ def retry(order: Order, problem: ProcessException, request: RetryRequest) -> Non
     if problem.kind == "allocation":
         for state in order.summary.lines.values():
             state.attempts = 0  # a person has seen them
+    _let_go(order, problem)
     for shipment in order.shipments_of(problem.subject):
         if shipment.status == "return_to_sender":
             shipment.status, shipment.status_at = "in_transit", order.now
@@ -141,12 +143,30 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
     close_exception(order, problem, "resolved", action, note)
     if action == "mark_delivered":
         arrive(order, [parcel for parcel in order.shipments_of(problem.subject) if not parcel.delivered_at], order.now)
+    _let_go(order, problem)
+    if action == "accept" and problem.subject.startswith("hold_") and surplus(order):
+        open_change(order, "overpayment", worth=surplus(order), reason=problem.cause)
     if action == "cancel_and_refund":
         order.summary.gives_up = True  # Allocate, where it goes on, looks a last time
     if action in ("release_anyway", "cancel"):
         _decide_unpaid(order, order.fulfillment_orders[problem.subject], action, by)
     if action in ("recorded", "not_done"):
         note_by_hand(order, problem.subject, done=action == "recorded", note=note or "")
+
+
+def hold_released(order: Order, hold: Hold) -> None:
+    """The hold of a problem at capture was released by hand: its exception is over."""
+    for problem in [each for each in order.exceptions.values() if each.subject == hold.id and each.status == "open"]:
+        close_exception(order, problem, "resolved", "released", None)
+
+
+def _let_go(order: Order, problem: ProcessException) -> None:
+    """What was kept for a problem at capture goes on."""
+    if problem.subject.startswith("hold_"):
+        from oms.orders.holds import release_hold  # noqa: PLC0415 it is seldom, and every cold start would pay for it
+
+        if any(hold.id == problem.subject and not hold.released_at for hold in order.summary.holds):
+            release_hold(order, problem.subject, problem.id, lambda _: True)
 
 
 def release_paid(order: Order) -> None:

@@ -33,7 +33,12 @@ def now_short(units: int, holders: Mapping[str, int]) -> list[dict[str, Any]]:
 def shortage(cause: str, subject: str, rows: Sequence[Mapping[str, Any]], at: str) -> ProcessException:
     """One exception for all rows {sku, location_id, on_hand, reserved, short, orders}."""
     details = [
-        {**row, "orders": list(row["orders"])[:_MOST_ORDERS], "more_orders": max(0, len(row["orders"]) - _MOST_ORDERS)} for row in rows
+        {
+            **row,
+            "orders": list(row["orders"])[:_MOST_ORDERS],
+            "more_orders": row.get("more_orders", max(0, len(row["orders"]) - _MOST_ORDERS)),
+        }
+        for row in rows
     ]
     units = sum(int(row["short"]) for row in rows)
     where = f"{rows[0]['sku']} at {rows[0]['location_id']}" if len(rows) == 1 else f"{len(rows)} SKUs and locations"
@@ -48,6 +53,12 @@ def shortage(cause: str, subject: str, rows: Sequence[Mapping[str, Any]], at: st
         opened_at=at,
         details=details,
     )
+
+
+def widened(problem: ProcessException, cause: str, row: Mapping[str, Any]) -> ProcessException:
+    """The exception of a cause with one more row."""
+    more = shortage(cause, problem.subject or "", [*problem.details, row], problem.opened_at)
+    return problem.model_copy(update={"cause": more.cause, "details": more.details})
 
 
 def drift(sku: str, location_id: str, findings: Sequence[Mapping[str, Any]], at: str) -> ProcessException:

@@ -194,15 +194,6 @@ def keep_cursor(after: str) -> None:
     write([Write(environment().inventory_table, encode({**_CURSOR, "after": after}))])
 
 
-def keep_answer(record: dict[str, Any] | None) -> None:
-    """Keep what an Idempotency-Key was answered; another answer that came first stays."""
-    if record:
-        try:
-            write([Write(environment().orders_table, encode(record), "attribute_not_exists(pk)")])
-        except Cancelled:
-            return
-
-
 def _as_stored(lines: list[HeldLine], findings: list[Finding]) -> list[HeldLine]:
     """The lines of a reservation with the pins that its reserved items have: its commit then writes the difference."""
     out = {line.sku: line.model_copy(deep=True) for line in lines}

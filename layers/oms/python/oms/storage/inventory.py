@@ -171,11 +171,12 @@ def write_count(
     *,
     key: dict[str, Any] | None = None,
     notes: Sequence[tuple[str, dict[str, Any]]] = (),
+    exact: bool = False,
 ) -> bool:
     """Set on_hand (to stock.on_hand + move.delta) and, for a count, the other counted figures, with the movement that explains it.
 
-    Safe while selling: sales do not disturb it, only another movement does (Lost). False if this very movement was written before.
-    `key` is an idempotency record that must not exist yet; `notes` are facts for stockkeeper.
+    Safe while selling: sales do not disturb it, unless it is to be `exact`, only another movement does (Lost). False if this very movement
+    was written before. `key` is an idempotency record that must not exist yet; `notes` are facts for stockkeeper.
     """
     safety = int(figures.get("safety_stock", stock.safety_stock))
     gain = move.delta - (safety - stock.safety_stock)
@@ -189,6 +190,9 @@ def write_count(
     if gain < 0 or stock.width > 1:
         rule, values = gather(stock, -gain)
         writes[0] = replace(writes[0], condition=f"{writes[0].condition} AND {rule}", values=writes[0].values | encode(values))
+    if exact:
+        condition, seen = f"{writes[0].condition} AND v = :exact", encode({":exact": stock.v})
+        writes[0] = replace(writes[0], condition=condition, values=writes[0].values | seen)
     writes += [row_effect(change, move.at) for change in shift if change.location_id != stock.location_id]
     facts = [*notes, *[("stock.arrived", {"sku": sku, "location_id": stock.location_id}) for sku in arrived]]
     if not arrived and figures.get("futures", stock.futures) != stock.futures:

@@ -233,6 +233,15 @@ def claim_of(name: str) -> dict[str, Any] | None:
     return get(environment().orders_table, name, "claim")
 
 
+def keep_answer(record: dict[str, Any] | None) -> None:
+    """Keep what an Idempotency-Key was answered, where that is not part of the effect's transaction; an answer that came first stays."""
+    if record:
+        try:
+            write([Write(environment().orders_table, encode(record), "attribute_not_exists(pk)")])
+        except Cancelled:
+            return
+
+
 def numbered(order_number: str) -> list[str]:
     """Ids of the orders with this number, at most one of each channel and ten in all; those just placed a moment later."""
     return [row["at"] for row in listed(f"{_NUMBERS}{order_number}", limit=10)]

@@ -1,0 +1,105 @@
+"""Each failure of a gateway at each of its calls in one order's life, one by one: the laws hold, and it comes to its end as if nothing had
+happened. (tests/properties/test_money_life.py mixes them at random.)"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from oms.fulfillment import work
+from oms.orders.order import Order
+from oms.orders.statuses import buckets
+from oms.payments.gateway import Kind
+from oms.returns import returns
+from oms.storage.settings import settings
+from tests.properties.test_money_life import Life
+from tests.support.bank import TROUBLES
+from tests.support.orders import a_card, a_line, an_order
+
+CALLS: tuple[Kind, ...] = ("authorization", "authorization", "void", "capture", "capture", "capture", "refund", "refund")
+"""What the bank is asked for in a life without trouble: two cards, a unit given up, two parcels, both units of a line back."""
+CARDS = (1500, 5500)
+
+
+@pytest.fixture
+def life() -> Iterator[Life]:
+    found = Life()
+    yield found
+    if found._context:
+        found._context.__exit__(None, None, None)
+
+
+def live(life: Life, troubles: list[str]) -> Order:
+    """From capture to the return, whatever the bank does, and then to the end."""
+    body = an_order(a_line("1", "A", 2, 3000), a_line("2", "B", 1, 1000), payments=[a_card(amount) for amount in CARDS])
+    life.place(body=body, stock=0, voids_parts=True, later_on=True, cancels=True, asks=False, troubles=troubles, far=False)
+    shop = life.shop
+    finish_what_is_open(life)
+    for _ in range(3):
+        for fo in [fo for fo in life._open_work() if fo.lines.get("2") and fo.lines["2"].open]:
+            rows = [work.PackageLine(line_id="2", quantity=1)]
+            life._act(
+                lambda order, fo=fo, rows=rows: work.reject(
+                    order, order.fulfillment_order(fo.id), work.RejectRequest(lines=rows, reason="not found")
+                )
+            )
+        finish_what_is_open(life)
+    for _ in range(2):
+        for fo in life._open_work()[:1]:
+            life._send(fo.id, {"1": 1})
+        finish_what_is_open(life)
+    shop.change(lambda order: work.arrive(order, [each for each in order.shipments.values() if not each.delivered_at], order.now))
+    if life._open_work() or shop.order().summary.status == "declined":
+        return shop.order()
+
+    def come_back(order: Order) -> None:
+        ret = returns.request_return(order, returns.ReturnRequest.model_validate({"lines": [{"line_id": "1", "quantity": 2}]}), settings())
+        returns.approve(order, ret)
+        returns.receive(order, ret, returns.ReceiveRequest.model_validate({"lines": [{"line_id": "1", "quantity": 2}]}), settings())
+
+    shop.change(come_back)
+    finish_what_is_open(life)
+    return shop.order()
+
+
+def finish_what_is_open(life: Life) -> None:
+    """The machines run; what stops them is decided by somebody who looks at the bank's book, and its news come in twice."""
+    for _ in range(4):
+        life.shop.run()
+        life.shop.hear_all()
+        life.shop.hear_all()
+        for problem in life._open_problems():
+            if problem.cause.startswith("Retryable"):
+                life.shop.pass_time(hours=25)
+            choices = life._choices(problem)
+            life._decide(problem.id, choices[0])
+        life.laws_hold()
+
+
+def test_a_life_without_trouble_asks_for_each_thing_once(life: Life) -> None:
+    order = live(life, [])
+    asked = [entry.what.kind for entry in life.shop.bank.history]
+    assert tuple(asked) == CALLS
+    life.end_well()
+    sums = buckets(life.shop.order())
+    assert (sums.authorized, sums.captured, sums.refunded, sums.voided) == (7000, 6000, 6000, 1000)
+    assert order.summary.lines["2"].cancelled == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("call", range(len(CALLS)))
+def test_each_trouble_at_each_call(life: Life, call: int, trouble: str) -> None:
+    live(life, [""] * call + [trouble])
+    assert life.shop.bank.befell == [(CALLS[call], trouble)]
+    life.end_well()
+    order = life.shop.order()
+    moved = Counter(entry.what.kind for entry in life.shop.bank.history if entry.outcome.state == "succeeded")
+    if CALLS[call] == "authorization" and order.summary.status == "declined":
+        assert moved["capture"] == moved["refund"] == 0
+        assert moved["authorization"] == moved["void"]
+        return
+    sums = buckets(order)
+    assert (sums.captured, sums.refunded) == (6000, 6000)
