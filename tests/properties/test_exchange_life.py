@@ -14,6 +14,7 @@ from hypothesis.stateful import invariant, precondition, rule
 from oms.errors import Refused
 from oms.flows.exchanges import desk
 from oms.orders.order import Order
+from oms.orders.quantities import available_to_cancel, available_to_return
 from oms.payments.journal import journal_lines
 from oms.returns import returns
 from oms.service.exchange_request import ExchangeRequest
@@ -27,6 +28,18 @@ from tests.support.bank import TOKENS
 from tests.support.shop import Killed, Run
 
 MOST = 3
+THEN = (
+    "machines",
+    "machines",
+    "receive 9",
+    "receive 9",
+    "receive 1",
+    "close",
+    "reject",
+    "new goes out",
+    "new goes out",
+    "new is cancelled",
+)
 
 
 class ExchangeLife(ServiceLife):
@@ -42,18 +55,20 @@ class ExchangeLife(ServiceLife):
         prices=st.lists(st.none() | st.integers(0, 3000), min_size=1, max_size=2),
         advance=st.booleans(),
         reduce=st.booleans(),
-        token=st.none() | st.sampled_from(TOKENS),
-        run=st.booleans(),
+        token=st.none() | st.sampled_from(["approve"] * len(TOKENS) + list(TOKENS)),
+        then=st.lists(st.sampled_from(THEN), max_size=4),
     )
     def goods_are_exchanged(
-        self, data: st.DataObject, prices: list[int | None], advance: bool, reduce: bool, token: str | None, run: bool
+        self, data: st.DataObject, prices: list[int | None], advance: bool, reduce: bool, token: str | None, then: list[str]
     ) -> None:
-        if len(self._orders()) == MOST:
+        order = self.shop.order()
+        free = {line_id: available_to_cancel(s) + available_to_return(s, True) for line_id, s in order.summary.lines.items()}
+        lines = [line_id for line_id, units in free.items() if units]
+        if len(self._orders()) == MOST or not lines or order.summary.status in ("received", "declined"):
             return
-        lines = sorted(self.shop.order().summary.lines)
         wanted = data.draw(st.lists(st.sampled_from(lines), min_size=1, max_size=2, unique=True))
         body: dict[str, Any] = {
-            "return_lines": [{"line_id": line_id, "quantity": data.draw(st.integers(1, 3))} for line_id in wanted],
+            "return_lines": [{"line_id": line_id, "quantity": data.draw(st.integers(1, free[line_id]))} for line_id in wanted],
             "new_lines": [
                 {
                     "sku": data.draw(st.sampled_from(SKUS)),
@@ -87,8 +102,25 @@ class ExchangeLife(ServiceLife):
             break
         made = [change.exchange.new_order_id for change in self.shop.order().changes.values() if change.exchange]
         self.orders = list(dict.fromkeys([*self._orders(), *made]))
-        if run:
+        if made:
+            here = self.shop.order_id
+            for what in then:
+                self._then(what, here, made[-1])
+            self._look_at(here)
+
+    def _then(self, what: str, old: str, new: str) -> None:
+        """What comes next of an exchange, mostly."""
+        self._look_at(new if "new" in what else old)
+        rets = list(self.shop.order().returns)[-1:]
+        if what == "machines":
             self._run_all()
+        elif what == "new goes out" and self._open_work():
+            self.all_goes_well()
+        elif what == "new is cancelled":
+            self.all_is_cancelled(reduce=None, fees=[], run=True)
+        elif what in ("receive 9", "receive 1", "close", "reject") and rets:
+            action, _, units = what.partition(" ")
+            self._act(lambda order: self._go_back(order, order.returns[rets[0]], action, int(units or 0)))
 
     @precondition(lambda self: len(self._orders()) > 1)
     @rule(data=st.data())
