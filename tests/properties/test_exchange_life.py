@@ -164,7 +164,6 @@ class ExchangeLife(ServiceLife):
             self._look_at(order_id)
             super().end_well()
             order = self.shop.order()
-            assert not any(change.exchange and change.status == "pending" for change in order.changes.values())
             for entry in timeline(order_id):
                 hanging.update({line.account: line.amount for line in journal_lines(order, entry)})
         assert hanging["exchanges"] == 0
