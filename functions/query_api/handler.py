@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from oms.orders.order import Order
 from oms.orders.records import Personal
 from oms.orders.view import exception_view, line_views, order_view, parts_view, return_view
 from oms.payments import breaker
-from oms.returns.returns import find as find_return
+from oms.returns.states import find as find_return
 from oms.service.exceptions import find as find_exception
 from oms.service.shortages import PREFIX, shortage_view
 from oms.storage.orders import claim_of, listed, load, status_lists, timeline
@@ -135,10 +135,14 @@ def get_timeline(order_id: str) -> Response[str]:
 
 @app.get("/v1/returns")
 def get_returns() -> Response[str]:
-    """Open returns in a status, oldest first."""
+    """Open returns in a status, oldest first; or the one that a tracking number brings back."""
     query = app.current_event.query_string_parameters or {}
-    if "status" not in query:
-        raise invalid(Fault("name a status", "/status"))
+    if ("status" in query) == ("tracking_number" in query):
+        raise invalid(Fault("name a status or a tracking_number, one of them", "/status"))
+    if "tracking_number" in query:
+        holder = claim_of(f"tracking#{query['tracking_number']}") or {}
+        found = [return_view(order, find_return(order, key)) for key, order in _by_holder(holder)]
+        return reply(200, {"data": found, "next_cursor": None})
     return _page(f"returns#{query['status']}", "state#return#", lambda order, key: return_view(order, find_return(order, key)))
 
 
@@ -190,6 +194,12 @@ def get_openapi() -> Response[str]:
     """The description of this API, generated when it was built."""
     text = (Path(oms.api.__file__).parent / "openapi.json").read_text()
     return Response(status_code=200, content_type="application/json", body=text)
+
+
+def _by_holder(holder: dict[str, Any]) -> Iterator[tuple[str, Order]]:
+    """The return that holds a tracking number, with its order."""
+    if holder.get("return_id"):
+        yield holder["return_id"], load(holder["order_id"])
 
 
 def _page(name: str, prefix: str, show: Any) -> Response[str]:

@@ -1,5 +1,5 @@
-"""What agents do: holds, notes, cancellations, adjustments, edits, approvals, returns, process exceptions. Customers may do some of it for
-their own orders."""
+"""What agents do: holds, notes, cancellations, adjustments, edits, reshipments, claims, goodwill, approvals, returns, process exceptions.
+Customers may do some of it for their own orders."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from oms.api.commands import command
 from oms.api.http import asked, client_of, create_api, json_body, may, parsed, reply
 from oms.api.kinds import CANCELLATIONS, exchanges
 from oms.api.observe import observed
-from oms.api.service import caller_of, request_return, return_answer
+from oms.api.returns import RETURNS
+from oms.api.service import caller_of, return_answer
 from oms.errors import Forbidden, NotFound
 from oms.flows.holds import follow_rest
 from oms.flows.outages import decide as decide_outage
+from oms.flows.replacements import send_again
 from oms.flows.shortages import annotate, decide
 from oms.fulfillment.work import follow_holds, to_follow
 from oms.ids import order_of
@@ -29,7 +31,7 @@ from oms.orders.view import exception_view, order_view
 from oms.payments import breaker
 from oms.payments.records import Change
 from oms.returns import returns
-from oms.service import adjustments, edits, exceptions, notes, shortages
+from oms.service import adjustments, claims, edits, exceptions, goodwill, notes, reshipments, shortages
 from oms.service.self_service import Caller
 from oms.storage.inventory import stock_of
 from oms.storage.orders import Cause, load
@@ -91,9 +93,24 @@ def _edit(order: Order, request: edits.EditRequest, caller: Caller) -> Sequence[
     return [edits.edit(order, request, stock_of, settings(), caller.actor)]
 
 
+def _reship(order: Order, request: reshipments.ReshipRequest, caller: Caller) -> Sequence[Change]:
+    return [reshipments.reship(order, request, send_again, settings(), caller.actor)]
+
+
+def _claim(order: Order, request: claims.ShipmentClaim, caller: Caller) -> Sequence[Change]:
+    return [claims.claim(order, request, send_again, settings(), caller.actor)]
+
+
+def _refund(order: Order, request: goodwill.GoodwillRequest, caller: Caller) -> Sequence[Change]:
+    return [goodwill.refund(order, request, settings(), caller.actor)]
+
+
 ADJUSTMENTS = Kind("adjustments", adjustments.AdjustRequest, _adjust)
 EDITS = Kind("edits", edits.EditRequest, _edit)
-KINDS = {kind.route: kind for kind in (CANCELLATIONS, ADJUSTMENTS, EDITS)}
+RESHIPMENTS = Kind("reshipments", reshipments.ReshipRequest, _reship)
+CLAIMS = Kind("claims", claims.ShipmentClaim, _claim)
+REFUNDS = Kind("refunds", goodwill.GoodwillRequest, _refund)
+KINDS = {kind.route: kind for kind in (CANCELLATIONS, ADJUSTMENTS, EDITS, CLAIMS, REFUNDS, RETURNS)}
 """What may wait for an approval."""
 
 
@@ -121,6 +138,25 @@ def post_exchange(order_id: str) -> Response[str]:
     return change_order(app, order_id, exchanges(), caller_of(app))
 
 
+@app.post("/v1/orders/<order_id>/reshipments")
+def post_reshipment(order_id: str) -> Response[str]:
+    """Send units that have left once more, for nothing."""
+    return change_order(app, order_id, RESHIPMENTS, _agent())
+
+
+@app.post("/v1/orders/<order_id>/refunds")
+def post_refund(order_id: str) -> Response[str]:
+    """Give money back without a return, for goodwill."""
+    return change_order(app, order_id, REFUNDS, _agent())
+
+
+@app.post("/v1/shipments/<shipment_id>/claims")
+def post_claim(shipment_id: str) -> Response[str]:
+    """Units of a parcel are lost, damaged or missing: send them again, or pay them back."""
+    parsed(json_body(app), claims.ClaimRequest)  # which shipment it is, only the path says
+    return change_order(app, _order_id(shipment_id, "shipment"), CLAIMS, _agent(), shipment_id=shipment_id)
+
+
 @app.post("/v1/approvals/<change_id>/<action>")
 def post_approval(change_id: str, action: str) -> Response[str]:
     """approve, reject."""
@@ -131,13 +167,13 @@ def post_approval(change_id: str, action: str) -> Response[str]:
 
 @app.post("/v1/orders/<order_id>/returns")
 def post_return(order_id: str) -> Response[str]:
-    """Announce a return (RMA): any as an agent, one's own as a customer."""
-    return request_return(app, order_id, caller_of(app))
+    """Announce a return (RMA), or take the goods back at once: any as an agent, one's own RMA as a customer."""
+    return change_order(app, order_id, RETURNS, caller_of(app))
 
 
 @app.post("/v1/returns/<return_id>/<action>")
 def post_return_action(return_id: str, action: str) -> Response[str]:
-    """approve, reject, receive, close, cancel; notes."""
+    """approve, reject, labels, receive, close, cancel; notes."""
     body = json_body(app, required=action in ("receive", "notes"))
     acts: dict[str, Callable[[Order], None]] = {
         "approve": lambda order: returns.approve(order, returns.find(order, return_id)),
@@ -145,6 +181,7 @@ def post_return_action(return_id: str, action: str) -> Response[str]:
         "cancel": lambda order: returns.cancel(order, returns.find(order, return_id)),
         "close": lambda order: returns.close(order, returns.find(order, return_id)),
         "receive": lambda order: returns.receive(order, returns.find(order, return_id), parsed(body, returns.ReceiveRequest), settings()),
+        "labels": lambda order: _want_label(order, body, return_id),
         "notes": lambda order: _note(order, body, returns.find(order, return_id)),
     }
     act = _choose(acts, action, "return")
@@ -153,7 +190,7 @@ def post_return_action(return_id: str, action: str) -> Response[str]:
         act(order)
         return return_id
 
-    return command(app, _order_id(return_id, "return"), run, _return, status=201 if action == "notes" else 200)
+    return command(app, _order_id(return_id, "return"), run, _return, status={"notes": 201, "labels": 202}.get(action, 200))
 
 
 @app.post("/v1/exceptions/<exception_id>/<action>")
@@ -206,6 +243,12 @@ def _decide_apart(exception_id: str, action: str, body: Any) -> Response[str]:
 
 def _note(order: Order, body: Any, about: Return | ProcessException) -> None:
     notes.add_note(order, parsed(body, notes.NoteRequest), client_of(app), about)
+
+
+def _want_label(order: Order, body: Any, return_id: str) -> None:
+    from oms.returns.labels import want_label  # noqa: PLC0415 many shops let customers find their own way back
+
+    want_label(order, returns.find(order, return_id), parsed(body, returns.LabelRequest))
 
 
 def _agent() -> Caller:

@@ -12,7 +12,8 @@ from oms.api.changes import change_order
 from oms.api.http import create_api, json_body, parsed, reply
 from oms.api.kinds import CANCELLATIONS, exchanges
 from oms.api.observe import logger, observed
-from oms.api.service import order_answer, request_return
+from oms.api.returns import RETURNS
+from oms.api.service import order_answer
 from oms.clock import stamp
 from oms.errors import Conflict, NotFound
 from oms.flows.tracking import note_request, within_limits
@@ -50,7 +51,7 @@ def post_cancellation(token: str) -> Response[str]:
 def post_return(token: str) -> Response[str]:
     """Announce a return (RMA) of the link's order."""
     caller = _guest(token)
-    return request_return(app, caller.id, caller)
+    return change_order(app, caller.id, RETURNS, caller)
 
 
 @app.post("/v1/track/<token>/exchanges")

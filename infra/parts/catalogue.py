@@ -87,7 +87,7 @@ STEPS = {
 
 EDGES = {
     "service_api": Needs(
-        "What agents do: holds, notes, cancellations, adjustments, returns, exceptions",
+        "What agents do: holds, notes, cancellations, adjustments, reshipments, claims, goodwill, returns, exceptions",
         orders=RECORD,
         inventory=STOCK,
         settings=READ,

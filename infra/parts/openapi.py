@@ -30,18 +30,21 @@ from oms.payments.news import SandboxNews
 from oms.payments.receipts import ReceivedPayment
 from oms.payments.records import CreditMemo, Invoice, PaymentEvent
 from oms.payments.tender_request import Tender
-from oms.returns.returns import ReasonRequest, ReceiveRequest, ReturnRequest
+from oms.returns.returns import LabelRequest, ReasonRequest, ReceiveRequest, ReturnRequest
 from oms.returns.rules import ReturnRule
 from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, PostalArea, RuleGroup
 from oms.routing.simulation_request import SimulationRequest
 from oms.service.adjustments import AdjustRequest
 from oms.service.cancellations import CancelRequest, CancelResponse
+from oms.service.claims import ClaimRequest
 from oms.service.edits import EditRequest
 from oms.service.exceptions import CloseRequest, ResolveRequest
 from oms.service.exchange_request import ExchangeRequest
+from oms.service.goodwill import GoodwillRequest
 from oms.service.limits import RoleSettings
 from oms.service.notes import NoteRequest
+from oms.service.reshipments import ReshipRequest
 from oms.service.tracking import TrackingRequest
 from oms.settings import KINDS, SINGLE, ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 
@@ -63,6 +66,7 @@ ACTIONS: dict[str, dict[str, type[BaseModel]]] = {
     "POST /v1/returns/{id}/{action}": {
         **dict.fromkeys(("approve", "reject", "cancel", "close"), ReasonRequest),
         "receive": ReceiveRequest,
+        "labels": LabelRequest,
         "notes": NoteRequest,
     },
     "POST /v1/exceptions/{id}/{action}": {
@@ -80,6 +84,9 @@ BODIES: dict[str, type[BaseModel]] = {
     "POST /v1/orders/{id}/cancellations": CancelRequest,
     "POST /v1/orders/{id}/adjustments": AdjustRequest,
     "POST /v1/orders/{id}/edits": EditRequest,
+    "POST /v1/orders/{id}/reshipments": ReshipRequest,
+    "POST /v1/orders/{id}/refunds": GoodwillRequest,
+    "POST /v1/shipments/{id}/claims": ClaimRequest,
     "POST /v1/orders/{id}/returns": ReturnRequest,
     "POST /v1/orders/{id}/exchanges": ExchangeRequest,
     "POST /v1/track/{token}/cancellations": CancelRequest,
@@ -145,7 +152,7 @@ _QUERY = {
     "GET /v1/backorders": ("sku", "limit", "cursor"),
     "GET /v1/inventory/changes": ("limit", "cursor"),
     "GET /v1/fulfillment-orders": ("location_id", "status", "limit", "cursor"),
-    "GET /v1/returns": ("status", "limit", "cursor"),
+    "GET /v1/returns": ("status", "tracking_number", "limit", "cursor"),
     **dict.fromkeys(("GET /v1/invoices", "GET /v1/credit-memos"), ("order_id", "number", "channel", "limit", "cursor")),
     **dict.fromkeys(("GET /v1/invoices/{id}", "GET /v1/credit-memos/{id}"), ("cursor",)),
     "GET /v1/journal": ("date", "format", "limit", "cursor"),
@@ -283,7 +290,10 @@ def _answer_schemas() -> dict[str, Any]:
         "notes": ref("Note", many=True),
     }
     work = {**dict.fromkeys(("id", "order_id", "order_number", "location_id", "ship_by", "type", "status"), text), "lines": listed}
-    coming = {**dict.fromkeys(("id", "order_id", "status", "requested_at"), text), "lines": listed, "receipts": listed}
+    coming = {
+        **dict.fromkeys(("id", "order_id", "status", "mode", "requested_at"), text),
+        **dict.fromkeys(("lines", "receipts", "labels"), listed),
+    }
     problem = {**dict.fromkeys(("id", "kind", "step", "cause", "hint", "status", "order_id", "opened_at"), text)}
     held = {**dict.fromkeys(("id", "status", "group_id", "created_at", "expires_at", "order_id"), text), "version": number, "lines": listed}
     file = {

@@ -161,8 +161,10 @@ def test_what_the_status_does_not_allow_is_409(world: World, order: Any, done: l
     [
         (None, 400),
         ({"lines": []}, 422),
-        ({"lines": [{"line_id": "2", "quantity": 1}]}, 422),
-        ({"lines": [{"line_id": "1", "quantity": 2}]}, 422),
+        ({"lines": [{"line_id": "9", "quantity": 1}]}, 422),
+        ({"lines": [{"quantity": 1}]}, 422),
+        ({"lines": [{"line_id": "1", "sku": "A", "quantity": 1}]}, 422),
+        ({"lines": [{"line_id": "1", "quantity": 1, "condition": "wrong_item", "disposition": "restock"}]}, 422),
         ({"lines": [{"line_id": "1", "quantity": 1, "condition": "eaten"}]}, 422),
         ({"lines": [{"line_id": "1", "quantity": 1}], "location_id": "atlantis"}, 422),
     ],

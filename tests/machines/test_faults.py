@@ -154,16 +154,41 @@ def cut_short_and_authorized_again(engine: Engine) -> str:
     return str(order["id"])
 
 
+def lost_and_sent_again(engine: Engine) -> str:
+    """A parcel is lost; A is sent again, refused by the first location, and arrives; B is paid back, and something given for goodwill."""
+    world = engine.world
+
+    def act(path: str, body: JSON | None = None, **headers: str) -> Any:
+        answer = persistent(world, "POST", path, body, **headers).body
+        engine.settle()
+        return answer
+
+    order = act("/v1/orders", order_body())
+    act(f"/v1/fulfillment-orders/{world.order(order['id'])['fulfillment_orders'][0]['id']}/ship", packages({"1": 2, "2": 1}))
+    path = f"/v1/shipments/{world.order(order['id'])['shipments'][0]['id']}/claims"
+    for line_id, remedy in (("1", "reship"), ("2", "refund")):
+        rows = units({line_id: 2 if line_id == "1" else 1})
+        act(path, {"kind": "lost", "remedy": remedy, "lines": rows}, **{"Idempotency-Key": remedy})
+    act(f"/v1/fulfillment-orders/{world.order(order['id'])['fulfillment_orders'][1]['id']}/reject", {"reason": "flood"})
+    act(f"/v1/fulfillment-orders/{world.order(order['id'])['fulfillment_orders'][2]['id']}/ship", packages({"1": 2}, prefix="R"))
+    told(world, "R1", "delivered")
+    engine.settle()
+    act(f"/v1/orders/{order['id']}/refunds", {"amount": 300, "reason": "it took so long"})
+    return str(order["id"])
+
+
 LIVES = {
     "sold and returned": sold_and_returned,
     "taken in bulk and troubled": taken_in_bulk_and_troubled,
     "cut short and authorized again": cut_short_and_authorized_again,
+    "lost and sent again": lost_and_sent_again,
 }
 # What moves in each: authorized, captured, refunded, voided.
 MONEY = {
     "sold and returned": ([3500], [603, 2897], [1200], []),
     "taken in bulk and troubled": ([3500], [3500], [], []),
     "cut short and authorized again": ([1448, 3500], [1448, 1449], [], [603]),
+    "lost and sent again": ([3500], [3500], [300, 500], []),
 }
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 
 from oms.ids import invoice_of_change, memo_of_change
+from oms.money.rounding import percent
 from oms.money.shares import Share
 from oms.money.units import lowest
 from oms.orders import quantities
 from oms.orders.order import Order
-from oms.orders.records import Entry
+from oms.orders.records import Entry, Return
 from oms.orders.statuses import buckets, open_authorization
 from oms.payments import ledger
 from oms.payments.funds import open_amount, receivable, unapplied
 from oms.payments.journal import journal_lines
 from oms.payments.records import Payment, PaymentEvent
+from oms.service.fees import frozen_fee, goods_amount
 from tests.support.bank import Bank
 
 BANK_KINDS = ("authorization", "capture", "refund", "void", "chargeback", "refund_reversal")
@@ -26,8 +29,10 @@ def check(order: Order, entries: Sequence[Entry], bank: Bank) -> None:
     for line_id, state in order.summary.lines.items():
         assert quantities.broken_laws(state) == []
         units_are_in_one_place(order, line_id)
+        replacements_are_units_that_have_left(order, line_id)
     facts_are_numbered(order, entries)
     documents_are_worth_their_units(order)
+    fees_of_returns_are_what_was_named(order)
     money_is_accounted_for(order)
     ceilings_hold(order)
     bank_moved_nothing_twice(order, bank)
@@ -37,7 +42,7 @@ def units_are_in_one_place(order: Order, line_id: str) -> None:
     """Every unit is gone, cancelled, asked back or free, and no number is in two of them; counters say as much."""
     state = order.summary.lines[line_id]
     sets = {
-        "gone": [units for parcel in order.shipments.values() for units in parcel.lines.get(line_id, [])],
+        "gone": [units for parcel in order.sold for units in parcel.lines.get(line_id, [])],
         "cancelled": quantities.cancelled_units(state),
         "asked": [run for change in order.changes.values() for line in change.lines if line.line_id == line_id for run in line.held],
     }
@@ -48,6 +53,33 @@ def units_are_in_one_place(order: Order, line_id: str) -> None:
     assert sizes == {"gone": state.shipped, "cancelled": state.cancelled, "asked": state.cancel_requested}
     asked = sum(fo.lines[line_id].cancel_requested for fo in order.fulfillment_orders.values() if line_id in fo.lines)
     assert asked == state.cancel_requested
+
+
+def replacements_are_units_that_have_left(order: Order, line_id: str) -> None:
+    """A unit is sent again only after it has left; no number waits, or is on work, twice for one cause; counters say as much."""
+    state = order.summary.lines[line_id]
+    gone = {number for parcel in order.sold for number in _numbers(parcel.lines.get(line_id, []))}
+    open_: dict[str, list[int]] = {cause: _numbers(runs) for cause, runs in state.to_replace.items()}
+    for fo in order.fulfillment_orders.values():
+        row = fo.lines.get(line_id)
+        if row:
+            assert len(_numbers(row.units)) == (row.open if fo.replaces else 0)
+            open_[fo.replaces or ""] = open_.get(fo.replaces or "", []) + _numbers(row.units)
+    sent = [number for parcel in order.shipments.values() if parcel.replaces for number in _numbers(parcel.brings(line_id))]
+    for numbers in open_.values():
+        assert len(numbers) == len(set(numbers))
+        assert gone >= set(numbers)
+    assert gone >= set(sent)
+    assert state.reshipped == sum(map(len, open_.values())) + len(sent)
+    lost = {number for parcel in order.sold for number in _numbers(parcel.written_off.get(line_id, []))}
+    came = {number for parcel in order.sold if parcel.delivered_at for number in _numbers(parcel.brings(line_id))}
+    assert len(lost) == state.lost
+    assert len(came) == state.delivered - state.lost_delivered
+    assert not any(parcel.invoice_id for parcel in order.shipments.values() if parcel.replaces)
+
+
+def _numbers(runs: Sequence[Sequence[int]]) -> list[int]:
+    return [number for first, last in runs for number in range(first, last + 1)]
 
 
 def facts_are_numbered(order: Order, entries: Sequence[Entry]) -> None:
@@ -79,7 +111,8 @@ def documents_are_worth_their_units(order: Order) -> None:
             if parcel.id.endswith("_1"):
                 shares += [fee.frozen for fee in order.placed.fees]
     for ret in order.returns.values():
-        shares += [-_worth(order, row.line_id, lowest(row.units, row.settled), delivery=ret.reduce_shipping) for row in ret.lines]
+        shares += [-share for share in _paid_back(order, ret)]
+    shares += [Share(total=row["total_amount"]) for invoice in order.invoices.values() if invoice.return_id for row in invoice.fees]
     for change in order.changes.values():
         for layer in change.layers:
             told = invoice_of_change(change.id) in order.invoices or memo_of_change(change.id) in order.credit_memos
@@ -90,6 +123,27 @@ def documents_are_worth_their_units(order: Order) -> None:
     assert invoiced - credited == sum(share.total for share in shares)
     for invoice in order.invoices.values():
         assert open_amount(order, invoice) >= 0, f"{invoice.id} is overpaid"
+
+
+def fees_of_returns_are_what_was_named(order: Order) -> None:
+    """A return costs its fees, percent of what came, and never more than it pays back."""
+    for ret in order.returns.values():
+        if any(row.settling > row.settled for row in ret.lines):
+            continue  # it is being settled
+        goods = _paid_back(order, ret)
+        mine = [row for row in ret.lines if row.resolution != "replace"]
+        in_mode = sum(goods_amount(order, row.line_id, lowest(row.units, row.settled)) for row in mine)
+        due = sum(
+            frozen_fee(order, percent(in_mode, Decimal(fee.percent)), fee.taxes).total if fee.percent else fee.frozen.total
+            for fee in ret.fees or ()
+        )
+        charged = sum(invoice.total_amount for invoice in order.invoices.values() if invoice.return_id == ret.id)
+        assert charged == (min(due, sum(share.total for share in goods)) if any(row.settled for row in mine) else 0)
+
+
+def _paid_back(order: Order, ret: Return) -> list[Share]:
+    rows = [row for row in ret.lines if row.resolution != "replace"]
+    return [_worth(order, row.line_id, lowest(row.units, row.settled), delivery=ret.reduce_shipping) for row in rows]
 
 
 def _worth(order: Order, line_id: str, units: list[list[int]], *, delivery: bool, apart: bool = True) -> Share:
@@ -199,7 +253,7 @@ def check_books(order: Order, entries: Sequence[Entry], bank: Bank) -> None:
         if payment.gateway == "sandbox"
         for sums in [ledger.fold(payment)]
     )
-    assert accounts["cash:sandbox"] == cash
+    assert accounts["cash:sandbox"] == cash + _elsewhere(order)
     assert accounts["receivable"] == receivable(order)
 
 
@@ -226,7 +280,14 @@ def _of_bank(order: Order) -> list[tuple[Payment, str, int]]:
     return [(payment, kind, sum(e.amount for e in _done(payment, kind))) for payment in cards for kind in BANK_KINDS]
 
 
+def _elsewhere(order: Order) -> int:
+    """What was refunded of cards and went into store credit."""
+    events = [event for payment in order.payments.values() if payment.gateway == "sandbox" for event in ledger.newest(payment.events)]
+    return sum(event.amount for event in events if event.kind == "refund" and event.state == "succeeded" and event.into)
+
+
 def _done(payment: Payment, kind: str) -> list[PaymentEvent]:
     newest = ledger.newest(payment.events)
-    there = [e for e in newest if e.kind == kind and e.state == "succeeded" and not e.into]
-    return [e for e in there if not (e.reference or "").startswith("by-hand:")]
+    return [
+        e for e in newest if e.kind == kind and e.state == "succeeded" and not e.into and not (e.reference or "").startswith("by-hand:")
+    ]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from oms.errors import Conflict
-from oms.fulfillment import work
+from oms.fulfillment import arrivals, work
 from oms.money.shares import Share
 from oms.money.units import count
 from oms.orders import quantities, statuses
@@ -284,7 +284,7 @@ class Life(RuleBasedStateMachine):
         return [u for u in self.units[line_id].units if u.allocated and not u.parcel and u.place == fo.location_id]
 
     def _delivered(self, parcel: Shipment) -> None:
-        work.arrive(self.order, [parcel], NOW)
+        arrivals.arrive(self.order, [parcel], NOW)
         self.world.commit(self.order)
         for line in self.units.values():
             for unit in line.units:

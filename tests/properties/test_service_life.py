@@ -1,6 +1,6 @@
 """Random lives with everything that agents do after the sale, on top of all that can go wrong with money: cancellations with recall,
-adjustments, edits, in any order with shipments, returns, declines, kills. Every law holds after every move, and every preview that asks
-nobody comes to exactly what is done."""
+adjustments, edits, reshipments, claims, goodwill, in any order with shipments, returns, declines, kills. Every law holds after every move,
+and every preview that asks nobody comes to exactly what is done."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from oms.flows.replacements import send_again
+from oms.fulfillment import arrivals
 from oms.orders.order import Order
+from oms.orders.records import Shipment
 from oms.orders.statuses import totals
 from oms.payments.cover import due
 from oms.payments.records import Change
-from oms.service import adjustments, cancellations, edits
+from oms.service import adjustments, cancellations, claims, edits, goodwill, reshipments
 from oms.service.figures import figures, foresee
 from oms.settings import Settings
 from oms.storage.inventory import stock_of
@@ -100,6 +103,39 @@ class ServiceLife(Life):
         request = _read(edits.EditRequest, {"operations": [operation]})
         self._ask(lambda fresh: [edits.edit(fresh, request, stock_of, _settings(), "agent")], run)
 
+    @precondition(lambda self: self.shop.order().shipments)
+    @rule(data=st.data(), quantity=st.integers(1, 3), run=st.booleans())
+    def units_are_sent_again(self, data: st.DataObject, quantity: int, run: bool) -> None:
+        line_id = data.draw(st.sampled_from(sorted(self.shop.order().summary.lines)))
+        request = _read(reshipments.ReshipRequest, {"lines": [{"line_id": line_id, "quantity": quantity}]})
+        self._ask(lambda order: [reshipments.reship(order, request, send_again, settings(), "agent")], run)
+
+    @precondition(lambda self: self.shop.order().shipments)
+    @rule(data=st.data(), remedy=st.sampled_from(["reship", "refund"]), delivery=st.booleans(), run=st.booleans())
+    def a_parcel_is_claimed(self, data: st.DataObject, remedy: str, delivery: bool, run: bool) -> None:
+        parcel = data.draw(st.sampled_from(list(self.shop.order().shipments.values())))
+        line_id = data.draw(st.sampled_from(sorted(parcel.lines)))
+        kind = data.draw(st.sampled_from(["missing", "damaged"] if parcel.delivered_at else ["lost"]))
+        row = {"line_id": line_id, "quantity": data.draw(st.integers(1, 3))}
+        more = {"reduce_shipping": delivery} if remedy == "refund" else {}
+        request = _read(claims.ShipmentClaim, {"shipment_id": parcel.id, "kind": kind, "lines": [row], "remedy": remedy, **more})
+        self._ask(lambda order: [claims.claim(order, request, send_again, settings(), "agent")], run)
+
+    @precondition(lambda self: any(parcel.written_off and not parcel.delivered_at for parcel in self.shop.order().shipments.values()))
+    @rule(data=st.data())
+    def what_was_written_off_arrives(self, data: st.DataObject) -> None:
+        lost = [parcel.id for parcel in self.shop.order().shipments.values() if parcel.written_off and not parcel.delivered_at]
+        parcel = data.draw(st.sampled_from(lost))
+        self.shop.change(lambda order: arrivals.arrive(order, _not_there(order.shipments[parcel]), order.now))
+
+    @precondition(lambda self: self.shop.order().invoices)
+    @rule(data=st.data(), amount=st.none() | st.integers(1, 900), to=st.sampled_from(["original", "store_credit"]), run=st.booleans())
+    def money_is_given_for_goodwill(self, data: st.DataObject, amount: int | None, to: str, run: bool) -> None:
+        lines = data.draw(st.none() | st.lists(st.sampled_from(sorted(self.shop.order().summary.lines)), min_size=1, unique=True))
+        body = {"amount": amount, "lines": lines, "reason": "late", "to": to}
+        request = _read(goodwill.GoodwillRequest, body)
+        self._ask(lambda order: [goodwill.refund(order, request, settings(), "agent")], run)
+
     def _ask(self, act: Act, run: bool) -> None:
         """A change, with its preview: what asks nobody comes to exactly what was foreseen."""
 
@@ -132,6 +168,10 @@ class ServiceLife(Life):
             self._pay(due(order), "approve")
             return True
         return super()._go_on(number // 3 if number % 3 else number)
+
+
+def _not_there(parcel: Shipment) -> list[Shipment]:
+    return [] if parcel.delivered_at else [parcel]
 
 
 def _read(kind: Any, body: dict[str, Any]) -> Any:

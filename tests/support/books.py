@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oms.orders.order import Order
-from oms.orders.records import Entry, Return, Shipment
+from oms.orders.records import Entry, Shipment
 from oms.payments.funds import ensure_funds, ensure_refunds
 from oms.payments.gateway import Outcome
 from oms.payments.invoices import invoice_for
@@ -15,7 +15,6 @@ from oms.payments.positions import Position, moved, position
 from oms.payments.records import CreditMemo, Invoice, Payment, PaymentEvent
 from oms.payments.requests import conclude
 from oms.payments.transfers import Transfer, add_moves, settled
-from oms.returns import returns
 from tests.unit.memory import World
 
 
@@ -58,17 +57,12 @@ class BooksWorld(World):
         self.commit(order)
         return invoice
 
-    def settle(self, order: Order, ret: Return) -> CreditMemo | None:
+    def pay_back(self, order: Order, memo: CreditMemo) -> CreditMemo:
         """Taken off what is owed first, the rest paid back."""
-        memo = returns.credit(order, ret)
-        if memo:
-            owed = offsets(order, memo.total_amount)
-            parts = ensure_refunds(order, memo.total_amount - sum(row["amount"] for row in owed))
-            self.moves(order, Transfer("refund", memo.id), parts)
-            memo = memo.model_copy(update={"offsets": owed, "refunds": settled(order, Transfer("refund", memo.id))})
-            returns.settle(order, ret, memo)
-            self.commit(order)
-        return memo
+        owed = offsets(order, memo.total_amount)
+        parts = ensure_refunds(order, memo.total_amount - sum(row["amount"] for row in owed))
+        self.moves(order, Transfer("refund", memo.id), parts)
+        return memo.model_copy(update={"offsets": owed, "refunds": settled(order, Transfer("refund", memo.id))})
 
     def moves(self, order: Order, transfer: Transfer, parts: Any) -> None:
         """Instructions that succeed, each in a commit of its own, as when one follows the other."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oms.fulfillment import allocate as allocation
-from oms.fulfillment import work
+from oms.fulfillment import arrivals, work
 from oms.inventory.backorders import grant
 from oms.inventory.stock import Stock
 from oms.orders import capture
@@ -17,12 +17,14 @@ from oms.payments.funds import ensure_funds, ensure_refunds
 from oms.payments.gateway import Gateways
 from oms.payments.invoices import invoice_for
 from oms.payments.manual import Manual
+from oms.payments.offsets import offsets
 from oms.payments.records import CreditMemo, Invoice
 from oms.payments.requests import ask
 from oms.payments.sandbox import Sandbox
 from oms.payments.transfers import Answer, Transfer, add_moves, settled
 from oms.payments.transfers import record as record_answers
 from oms.returns import returns
+from oms.returns.replacing import replace
 from oms.settings import Location, MethodSettings, Settings
 from oms.storage.effects import summed
 from tests.support.credit import CreditBooks
@@ -160,17 +162,36 @@ class World:
         self.ship(order, fo, {line_id: line.open for line_id, line in fo.lines.items()})
         for shipment in order.shipments.values():
             self.invoice(order, shipment)
-        work.arrive(order, list(order.shipments.values()), NOW)
+        arrivals.arrive(order, list(order.shipments.values()), NOW)
         self.commit(order)
         return order
 
     def settle(self, order: Order, ret: Return) -> CreditMemo | None:
-        """What the Return step does: credit memo, refund, restock."""
-        memo = returns.credit(order, ret)
-        if memo:
-            memo.refunds = self.move(order, "refund", memo.id, memo.total_amount)
+        """What the Return step does, round by round: fees, credit memo, refund, replacement, restock. Returns the last memo."""
+        memo = None
+        while round_ := returns.next_round(ret):
+            if round_.kind == "replace":
+                replace(order, ret, self.rows, self.settings)
+                self.commit(order)
+                continue
+            memo = returns.credit(order, ret)
+            assert memo
+            invoice = returns.charge(order, ret, memo)
+            if invoice and invoice.id not in order.invoices:
+                invoice.receivables = [{"payment_id": None, "amount": invoice.total_amount, "due_at": order.now}]
+                order.invoices[invoice.id] = invoice
+                order.record("invoice.created", invoice_id=invoice.id, return_id=ret.id, total_amount=invoice.total_amount)
+                self.commit(order)
+            memo = self.pay_back(order, memo)
             returns.settle(order, ret, memo)
             self.commit(order)
+        return memo
+
+    def pay_back(self, order: Order, memo: CreditMemo) -> CreditMemo:
+        """Taken off what is owed first, the rest paid back."""
+        memo.offsets = offsets(order, memo.total_amount)
+        left = memo.total_amount - sum(row["amount"] for row in memo.offsets)
+        memo.refunds = self.move(order, "refund", memo.id, left)
         return memo
 
 

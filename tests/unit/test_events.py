@@ -44,11 +44,13 @@ from oms.payments.receipts import ReceivedPayment, receive_payment
 from oms.payments.stripe_news import read_stripe
 from oms.payments.tender_request import Tender
 from oms.returns import returns
+from oms.returns.preview import foresee
 from oms.returns.rules import ReturnRule
+from oms.returns.states import wants_label
 from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, RuleGroup
 from oms.routing.simulation_request import SimulationRequest
-from oms.service import changes, exceptions, notes
+from oms.service import changes, claims, exceptions, goodwill, notes, reshipments
 from oms.service.exchange_order import Desk
 from oms.service.exchange_request import ExchangeRequest
 from oms.service.exchanges import exchange
@@ -57,7 +59,7 @@ from oms.settings import ChannelSettings, LocationSettings, MethodSettings, Reas
 from oms.storage import codec
 from oms.storage.environment import environment
 from oms.wire import Wire
-from tests.unit.memory import GATEWAYS, NOW, World, claim
+from tests.unit.memory import GATEWAYS, NOW, World, claim, receive
 
 ROOT = Path(__file__).resolve().parents[2]
 ORDER = "ord_agrano3cviw6pldvhyia"
@@ -82,13 +84,20 @@ BODIES: dict[str, type[Wire]] = {
     "fulfillment/reroute": work.RerouteRequest,
     "fulfillment/drain": DrainRequest,
     "returns/reject": returns.ReasonRequest,
+    "returns/label": returns.LabelRequest,
     "exceptions/retry": exceptions.RetryRequest,
     "exceptions/abandon": exceptions.CloseRequest,
     "exceptions/resolve_mark_delivered": exceptions.ResolveRequest,
+    "exceptions/resolve_refund": exceptions.ResolveRequest,
     "service/hold": HoldRequest,
     "service/hold_that_the_fraud_team_releases": HoldRequest,
     "service/note": notes.NoteRequest,
     **dict.fromkeys((name for name in FILES if name.startswith("service/exchange")), ExchangeRequest),
+    "service/reshipment": reshipments.ReshipRequest,
+    "service/claim_lost_reship": claims.ClaimRequest,
+    "service/claim_damaged_refund": claims.ClaimRequest,
+    "service/goodwill": goodwill.GoodwillRequest,
+    "service/goodwill_as_store_credit": goodwill.GoodwillRequest,
     "settings/location": LocationSettings,
     "settings/channel": ChannelSettings,
     "settings/method": MethodSettings,
@@ -96,6 +105,8 @@ BODIES: dict[str, type[Wire]] = {
     "settings/reason_customers_may_give": ReasonSettings,
     "settings/return_rule": ReturnRule,
     "settings/return_rule_of_final_sales": ReturnRule,
+    "settings/return_rule_with_fees": ReturnRule,
+    "settings/channel_that_reclaims_promotions": ChannelSettings,
     "settings/role": RoleSettings,
     "settings/channel_with_remorse_delay": ChannelSettings,
     "settings/store_with_capacity": LocationSettings,
@@ -387,7 +398,8 @@ def test_a_gateways_news(name: str, parcelled: Order, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("name", "credited", "restocked"), [("receive", 1200, 1), ("receive_damaged", 1200, 0), ("receive_wrong_item", 0, 0)]
+    ("name", "credited", "restocked"),
+    [("receive", 1200, 1), ("receive_damaged", 1200, 0), ("receive_wrong_item", 0, 0), ("receive_more_and_a_stranger", 2400, 2)],
 )
 def test_a_return(name: str, credited: int, restocked: int, world: World) -> None:
     order = world.delivered(event("orders/two_lines_gross"))
@@ -397,6 +409,45 @@ def test_a_return(name: str, credited: int, restocked: int, world: World) -> Non
     returns.receive(order, ret, returns.ReceiveRequest.model_validate(event(f"returns/{name}")), world.settings)
     memo = world.settle(order, ret)
     assert (memo.total_amount if memo else 0, world.row("MUG-BLUE").on_hand - before) == (credited, restocked)
+
+
+def test_goods_that_are_handed_over_at_once(world: World) -> None:
+    order = world.delivered(event("orders/two_lines_gross"))
+    request = returns.ReturnRequest.model_validate(event("returns/request_immediate"))
+    ret = returns.request_return(order, request, world.settings, by="ann")
+    memo = world.settle(order, ret)
+    assert (ret.status, memo and memo.total_amount, fold(next(iter(order.payments.values()))).refunded) == ("settled", 1200, 1080)
+
+
+def test_one_line_is_replaced_and_one_is_given_as_store_credit(world: World) -> None:
+    order = world.delivered(event("orders/two_lines_gross"))
+    ret = returns.request_return(order, returns.ReturnRequest.model_validate(event("returns/request_mixed")), world.settings)
+    returns.approve(order, ret)
+    assert (wants_label(ret), [label.carrier for label in ret.labels]) == (True, [event("returns/label")["carrier"]])
+    for line in ret.lines:
+        receive(order, world, ret, line.line_id, 1)
+    memo = world.settle(order, ret)
+    assert (ret.status, memo and (memo.into, memo.total_amount), order.summary.lines["1"].reshipped) == (
+        "settled",
+        ("store_credit", 850),
+        1,
+    )
+
+
+def test_a_preview_of_a_return(world: World) -> None:
+    order = world.delivered(event("orders/two_lines_gross"))
+    request = returns.ReturnRequest.model_validate(event("returns/request_preview"))
+    _, _, figures = foresee(order, lambda copy: returns.request_return(copy, request, world.settings))
+    assert (figures["refund_due"], figures["delivery_amount"], order.returns) == (1381, -181, {})
+
+
+def test_a_replacement_that_nobody_has_is_resolved_as_a_refund(world: World) -> None:
+    order = world.delivered(event("orders/two_lines_gross"))
+    ret = returns.request_return(order, returns.ReturnRequest.model_validate(event("returns/request_mixed")), world.settings)
+    problem = exceptions.open_exception(order, ret.id, "Return", "NoReplacement", "none left", "", NOW)
+    request = exceptions.ResolveRequest.model_validate(event("exceptions/resolve_refund"))
+    exceptions.resolve(order, problem, request.action, request.note)
+    assert [line.resolution for line in ret.lines] == ["refund", "store_credit"]
 
 
 def test_a_return_that_is_refused(world: World) -> None:

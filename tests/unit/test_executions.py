@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oms.fulfillment import work
+from oms.fulfillment import arrivals
 from oms.machines.executions import Execution, change_execution, fulfillment_execution, needed, order_execution, started_by
 from oms.orders.order import Order
 from oms.returns import returns
@@ -53,7 +53,7 @@ def test_a_fulfillment_order_needs_its_machine_until_it_is_delivered_and_invoice
     assert names(order) == ["fulfillment"]
     world.ship(order, fo, {"1": 2})
     (parcel,) = order.shipments.values()
-    work.arrive(order, [parcel], NOW)
+    arrivals.arrive(order, [parcel], NOW)
     assert (fo.status, names(order)) == ("delivered", ["fulfillment"])
     world.invoice(order, parcel)
     assert names(order) == []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from oms.fulfillment import work
+from oms.fulfillment import arrivals, work
 from oms.machines.outcomes import Resume, go, outcome, state_key
 from oms.orders.order import Order
 from oms.orders.records import FulfillmentOrder, Hold, Return, ReturnLine, Wait
@@ -126,9 +126,9 @@ def test_deliver_waits_for_the_last_parcel() -> None:
     world, order, fo = shipping(shipped=1)
     world.ship(order, fo, {"1": 1})
     first, second = order.shipments.values()
-    work.arrive(order, [first], NOW)
+    arrivals.arrive(order, [first], NOW)
     assert resumed(order, fo.id, "Deliver") is None
-    work.arrive(order, [second], NOW)
+    arrivals.arrive(order, [second], NOW)
     assert resumed(order, fo.id, "Deliver") == {"next": "delivered"}
 
 

@@ -51,6 +51,8 @@ def test_what_comes_back_or_was_sent_again_is_not_sent_again() -> None:
         ({"allocated": 4, "shipped": 4, "delivered": 1}, "partially_delivered"),
         ({"allocated": 4, "shipped": 2, "delivered": 1}, "partially_delivered"),
         ({"allocated": 4, "shipped": 4, "delivered": 3, "lost": 1}, "delivered"),
+        ({"allocated": 4, "shipped": 4, "delivered": 3, "lost": 1, "lost_delivered": 1}, "partially_delivered"),
+        ({"allocated": 4, "shipped": 4, "delivered": 4, "reshipped": 4}, "delivered"),
         ({"allocated": 4, "shipped": 4, "delivered": 4, "return_initiated": 2, "returned": 1}, "partially_returned"),
         ({"allocated": 4, "shipped": 4, "delivered": 4, "return_initiated": 3}, "delivered"),
         ({"allocated": 4, "shipped": 4, "delivered": 4, "return_initiated": 4, "returned": 3}, "return_initiated"),
@@ -75,7 +77,10 @@ def test_line_status_first_match_wins(counters: dict[str, int], status: str) -> 
         ({"allocated": 2, "cancelled": 2, "backordered": 1}, "allocated + cancelled + backordered <= ordered"),
         ({"allocated": 2, "pins": {"berlin": 3}}, "reserved <= open units"),
         ({"allocated": 2, "shipped": 1, "cancel_requested": 2}, "cancel_requested <= allocated - shipped"),
-        ({"allocated": 2, "shipped": 1, "delivered": 1, "lost": 1}, "delivered + lost <= shipped"),
+        ({"allocated": 2, "shipped": 1, "delivered": 1, "lost": 1}, "delivered + lost, each unit once, <= shipped"),
+        ({"allocated": 2, "shipped": 2, "lost": 1, "lost_delivered": 2}, "lost_delivered, lost_replaced <= lost"),
+        ({"allocated": 2, "shipped": 2, "lost": 1, "lost_replaced": 2}, "lost_delivered, lost_replaced <= lost"),
+        ({"allocated": 2, "shipped": 2, "lost": 2, "lost_delivered": 1}, "lost_delivered <= delivered"),
     ],
 )
 def test_each_law_is_noticed_when_broken(counters: dict[str, int], law: str) -> None:

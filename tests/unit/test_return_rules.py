@@ -8,7 +8,7 @@ import pytest
 
 from oms.clock import later
 from oms.errors import Conflict, Forbidden
-from oms.fulfillment import work
+from oms.fulfillment import arrivals
 from oms.money.shares import TaxMode
 from oms.orders.order import Order
 from oms.orders.records import PlacedFee, PlacedLine, Return
@@ -42,7 +42,7 @@ def sold_under(*units: int, rule: dict[str, Any], **line: Any) -> tuple[World, O
     order, fo = world.allocated(an_order(a_line(quantity=sum(units), **line)))
     world.ship(order, fo, *({"1": quantity} for quantity in units))
     for day, parcel in enumerate(order.shipments.values()):
-        work.arrive(order, [parcel], later(NOW, days=day))
+        arrivals.arrive(order, [parcel], later(NOW, days=day))
     world.commit(order)
     return world, order
 

@@ -142,11 +142,9 @@ def test_an_approved_return_pays_nothing_before_the_goods_are_here_c18() -> None
     assert statuses.buckets(order).refunded == 0
 
 
-def test_a_box_must_hold_what_was_announced() -> None:
+def test_a_box_holds_lines_of_the_order_and_is_at_a_location() -> None:
     world, order, ret = approved()
-    with pytest.raises(Invalid, match="/lines/0/quantity: 3 received, 2 expected"):
-        receive(order, world, ret, "1", 3)
-    with pytest.raises(Invalid, match="has no line '9'"):
+    with pytest.raises(Invalid, match="the order has no line '9'"):
         receive(order, world, ret, "9", 1)
     request = returns.ReceiveRequest.model_validate({"lines": [{"line_id": "1", "quantity": 1}], "location_id": "atlantis"})
     with pytest.raises(Invalid, match="no location 'atlantis'"):

@@ -206,7 +206,7 @@ def test_attention_names_every_need() -> None:
     order.now = NOW
     order.summary.holds = [hold()]
     order.exceptions["e"] = ProcessException(id="e", kind="bug", step="Ship", cause="", hint="", actions=[], subject="f")
-    order.shipments["s"] = Shipment(id="s", fulfillment_order_id="f", reference="r", lines={}, status="return_to_sender")
+    order.shipments["s"] = Shipment(id="s", fulfillment_order_id="f", reference="r", lines={"1": [[1, 1]]}, status="return_to_sender")
     lines = {"1": FulfillmentLine(quantity=1)}
     order.fulfillment_orders["f"] = FulfillmentOrder(id="f", location_id="berlin", delivery_group="g1", ship_by=EARLIER, lines=lines)
     order.returns["r"] = Return(id="r", lines=[])

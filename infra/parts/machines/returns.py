@@ -1,4 +1,4 @@
-"""The return machine: approve, wait for the goods, settle.
+"""The return machine: approve, wait for the goods, settle. A label is bought in between, when one is asked for.
 
 A return approved by rule and received: Approve, Next, Wait for goods, Next, Return, Next, Settled.
 """
@@ -20,6 +20,7 @@ def build(steps: Steps) -> sfn.IChainable:
             "wait_for_goods": steps.wait(
                 "Wait for goods", "return_order", "Approved; goes on when the goods are received", on={"States.Timeout": expire}
             ),
+            "buy_label": steps.call("Buy label", "return_order", "Buy the label for the way back, then wait for the goods"),
             "return": steps.call("Return", "return_order", "Settle: credit memo, refund, restock", asks_gateway=True),
             "expire": expire,
             "settled": steps.done("Settled", "The customer has the money back"),

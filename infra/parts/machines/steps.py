@@ -30,8 +30,8 @@ SYNC_SECONDS = 60  # twice what a step's function may take
 LONGEST_WAIT_DAYS = 90
 LONGEST_WAIT_SECONDS = LONGEST_WAIT_DAYS * 24 * 60 * 60
 # What a synchronous task may take with all its retries, before it is an exception: (1 + 6 + 2) tries of 60 seconds each, and at
-# most 2 + 4 + 8 + 16 + 32 + 60 and 5 + 10 seconds between them. Orders and returns have two such tasks, fulfillment has
-# three, a change has one; none runs more than once without an outcome in between.
+# most 2 + 4 + 8 + 16 + 32 + 60 and 5 + 10 seconds between them. Orders have two such tasks, fulfillment and returns
+# have three, a change has one; none runs more than once without an outcome in between.
 SYNC_BUDGET_SECONDS = 9 * SYNC_SECONDS + 122 + 15
 
 

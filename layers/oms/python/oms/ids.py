@@ -41,19 +41,24 @@ def memo_of(return_id: str, settled: int) -> str:
     return f"{return_id.replace('ret_', 'cm_', 1)}_{settled}"
 
 
+def invoice_of_return(return_id: str, settled: int) -> str:
+    """Id of the invoice of a return's fees, when so many units were settled before: ret_<key>_1 has inv_<key>_r1_0."""
+    return f"{_part_of('inv', 'r', return_id)}_{settled}"
+
+
 def invoice_of_change(change_id: str) -> str:
     """Id of the invoice of what a change adds to the price: chg_<key>_2 has inv_<key>_c2."""
-    return _of_change("inv", change_id)
+    return _part_of("inv", "c", change_id)
 
 
 def memo_of_change(change_id: str) -> str:
     """Id of the credit memo of what a change takes off units that had left."""
-    return _of_change("cm", change_id)
+    return _part_of("cm", "c", change_id)
 
 
-def _of_change(prefix: str, change_id: str) -> str:
-    _, key, number = change_id.split("_")
-    return f"{prefix}_{key}_c{number}"
+def _part_of(prefix: str, letter: str, record_id: str) -> str:
+    _, key, number = record_id.split("_")
+    return f"{prefix}_{key}_{letter}{number}"
 
 
 def order_of(record_id: str) -> str | None:

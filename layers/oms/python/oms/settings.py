@@ -75,12 +75,14 @@ class ChannelSettings(Wire):
     say whether it could stop units; after that it could not. `remorse_delay_seconds`: for how long an order waits before it is allocated,
     so that its customer may still change their mind (at most 30 days). `tracking_link_days`: how long a tracking link is good, from
     placing on. `hold_difference`: an order that asks for it (`on_problem: hold`) is held, and not refused, when its payments and its total
-    differ by less than this, in minor units of its currency; 0: never.
+    differ by less than this, in minor units of its currency; 0: never. `on_break`: whether a return that breaks a promotion over several
+    lines keeps its goods' own shares, or the discount that the kept goods still have is taken off the refund.
     """
 
     location_group: Key = "all"
     tender_order: list[Key] = Field(["gift_card", "store_credit"], max_length=20)
     on_unfillable: Literal["exception", "cancel_and_refund"] = "exception"
+    on_break: Literal["keep", "reclaim"] = "keep"
     reauthorize: Literal["automatic", "ask"] = "automatic"
     recall_hours: Annotated[int, Strict(), Field(ge=1, le=30 * 24)] = 24
     most_attempts: Annotated[int, Strict(), Field(ge=1, le=50)] = 10

@@ -20,11 +20,11 @@ from oms.orders.order import Order
 from oms.orders.statuses import totals
 from oms.orders.view import line_views
 from oms.payments.records import Change
-from oms.returns.returns import ReasonRequest
+from oms.returns.requests import ReasonRequest
 from oms.service.approvals import approved, ask_approval, must_be_allowed, needs_approval, rejected, waiting
 from oms.service.asking import Asked
 from oms.service.changes import change_view
-from oms.service.figures import Command, Figures, figures, foresee
+from oms.service.figures import Figures, figures, foresee
 from oms.service.self_service import Caller, refuse_named
 from oms.storage.orders import load
 from oms.storage.secrets import webhook_secret
@@ -35,47 +35,77 @@ _SHOWN = ("id", "kind", "status", "lines", "requested_at", "new_order_number")
 
 
 @dataclass(frozen=True)
+class Foreseen:
+    """What a command comes to: `balances` of a preview, the lines that it touches, as they would be, and the order that it would make."""
+
+    figures: Figures
+    lines: list[dict[str, Any]]
+    new_order: dict[str, Any] | None = None
+
+
+def look_at_changes(order: Order, act: Callable[[Order], Sequence[Any]]) -> Foreseen:
+    """What changes come to, every answer that they ask for being yes."""
+    after, changes = foresee(order, act)
+    return Foreseen(figures(order, after, changes), _touched(after, changes), _new_order(after.born[0]) if after.born else None)
+
+
+def always(request: Any) -> bool:
+    """Every request of the kind is limited."""
+    return True
+
+
+@dataclass(frozen=True)
 class Kind:
-    """A way to change an order: the name of its route, the shape of its request, and what it does."""
+    """A way to change an order: the name of its route, the shape of its request, and what it does: it returns the records that it made.
+
+    `look`: what that would come to. `made`: the status of its answer. `limited`: which requests agents' limits are about.
+    """
 
     route: str
     model: type[Asked]
-    act: Callable[[Order, Any, Caller], Sequence[Change]]
+    act: Callable[[Order, Any, Caller], Sequence[Any]]
     self_service: str = ""  # the name by which customers may ask for it; empty: they may not
     unquoted: frozenset[str] = frozenset()  # fields that a quote leaves open
+    look: Callable[[Order, Callable[[Order], Sequence[Any]]], Foreseen] = look_at_changes
+    view: Callable[[Caller, Order, Any], dict[str, Any]] | None = None
+    made: int = 200
+    limited: Callable[[Any], bool] = always
+    offered: Sequence[str] = ("refund",)  # the resolutions that customers may name; the rules of each line say more
 
 
-def change_order(app: APIGatewayHttpResolver, order_id: str, kind: Kind, caller: Caller) -> Response[str]:
+def change_order(app: APIGatewayHttpResolver, order_id: str, kind: Kind, caller: Caller, **named: str) -> Response[str]:
     """Preview what is asked for, or do it; with a `quote_id` only if it comes to what was quoted (else 412, with the figures now). What is
-    above the caller's limit waits for approval (202)."""
-    body = json_body(app)
+    above the caller's limit waits for approval (202). `named`: fields of the request that its path names."""
+    body = {**json_body(app), **named}
     if caller.self_service:
-        refuse_named(body, kind.self_service)
+        refuse_named(body, kind.self_service, kind.offered)
     request = parsed(body, kind.model)
     about = f"{order_id} {kind.route}"
     asked = {name: body[name] for name in body if name not in Asked.model_fields}
     quoted = {name: asked[name] for name in asked if name not in kind.unquoted}
 
-    def act(order: Order) -> Sequence[Change]:
+    def act(order: Order) -> Sequence[Any]:
         return kind.act(order, request, caller)
 
-    def foreseen(order: Order) -> Sequence[Change]:
-        """As it was quoted."""
+    def act_as_quoted(order: Order) -> Sequence[Any]:
         return kind.act(order, parsed({**quoted, "preview": True}, kind.model) if kind.unquoted else request, caller)
 
+    def look(order: Order) -> Foreseen:
+        return kind.look(order, act)
+
     if body.get("preview"):
-        return _preview(app, order_id, about, quoted, act, caller)
+        return _preview(app, order_id, about, quoted, look, caller)
 
     def run(order: Order) -> str:
         order.must_be_live()
-        now = _expect_quoted(order, body.get("quote_id"), about, quoted, foreseen)
-        if settings().roles and not caller.self_service:
-            now, who = now or figures(order, *foresee(order, act)), agent(app, settings())
+        now = _expect_quoted(order, body.get("quote_id"), about, quoted, lambda fresh: kind.look(fresh, act_as_quoted))
+        if settings().roles and not caller.self_service and kind.limited(request):
+            now, who = now or look(order).figures, agent(app, settings())
             if needs_approval(order, kind.route, now, who, settings()):
                 return ask_approval(order, kind.route, asked, now, who).id
         return " ".join(change.id for change in act(order))
 
-    return command(app, order_id, run, partial(changed, caller), status=_status, caller=caller)
+    return command(app, order_id, run, partial(kind.view or changed, caller), status=partial(_status, kind.made), caller=caller)
 
 
 def decide_approval(app: APIGatewayHttpResolver, order_id: str, change_id: str, action: str, kinds: Mapping[str, Kind]) -> Response[str]:
@@ -92,21 +122,21 @@ def decide_approval(app: APIGatewayHttpResolver, order_id: str, change_id: str, 
         kind = kinds[approval.route]
         request = parsed(approval.body, kind.model)
 
-        def act(fresh: Order) -> Sequence[Change]:
+        def act(fresh: Order) -> Sequence[Any]:
             return kind.act(fresh, request, Caller("agent", approval.by))
 
-        now = figures(order, *foresee(order, act))
+        now = kind.look(order, act).figures
         if now != approval.figures:
             raise Stale("it would not come to what was asked for any more; reject it and ask anew", kind="stale-quote", current=now)
         approved(order, change, who)
-        return " ".join(made.id for made in act(order))
+        return " ".join(dict.fromkeys([change_id, *(made.id for made in act(order))]))
 
     return command(app, order_id, run, partial(changed, Caller("agent", client_of(app))))
 
 
-def _status(order: Order, subjects: Any) -> int:
+def _status(made: int, order: Order, subjects: Any) -> int:
     changes = [order.changes[change_id] for change_id in str(subjects or "").split() if change_id in order.changes]
-    return 202 if any(change.status == "pending_approval" for change in changes) else 200
+    return 202 if any(change.status == "pending_approval" for change in changes) else made
 
 
 def changed(caller: Caller, order: Order, subjects: Any) -> dict[str, Any]:
@@ -117,14 +147,14 @@ def changed(caller: Caller, order: Order, subjects: Any) -> dict[str, Any]:
     return {"change": changes[-1] if changes else None, "changes": changes, "order": order_answer(caller, order)}
 
 
-def _expect_quoted(order: Order, quote_id: Any, about: str, asked: dict[str, Any], act: Command) -> Figures:
+def _expect_quoted(order: Order, quote_id: Any, about: str, asked: dict[str, Any], look: Callable[[Order], Foreseen]) -> Figures:
     """What it comes to now. Stale unless that is what was quoted, also where it is not possible any more: the answer tells how the order
     stands. Nothing without a quote."""
     now: Figures = {}
     if not quote_id:
         return now
     try:
-        now = figures(order, *foresee(order, act))
+        now = look(order).figures
         quotes.check(webhook_secret(quotes.SIGNED_WITH), str(quote_id), about, asked, now, order.now)
     except (Conflict, Stale) as error:
         standing = {"version": order.summary.version, "status": order.summary.status, "totals": totals(order).model_dump(), "balances": now}
@@ -132,19 +162,20 @@ def _expect_quoted(order: Order, quote_id: Any, about: str, asked: dict[str, Any
     return now
 
 
-def _preview(app: APIGatewayHttpResolver, order_id: str, about: str, asked: dict[str, Any], act: Command, caller: Caller) -> Response[str]:
+def _preview(
+    app: APIGatewayHttpResolver, order_id: str, about: str, asked: dict[str, Any], look: Callable[[Order], Foreseen], caller: Caller
+) -> Response[str]:
     order = load(order_id, personal=True)
     caller.must_own(order)
     order.expect(header(app, "if-match"))
     order.must_be_live()
-    after, changes = foresee(order, act)
-    now: Figures = figures(order, after, changes)
+    foreseen = look(order)
+    now, lines = foreseen.figures, foreseen.lines
     given = quotes.quote(webhook_secret(quotes.SIGNED_WITH), about, asked, now, order.now)
-    lines = _touched(after, changes)
     if caller.self_service:
-        now = {**now, "refunds": [{"amount": row["amount"]} for row in now["refunds"]]}
+        now = {**now, "refunds": [{name: row[name] for name in ("amount", "into") if name in row} for row in now["refunds"]]}
         lines = [{name: row[name] for name in ("id", "sku", "name", "status", "quantities", "amounts")} for row in lines]
-    made = {"new_order": _new_order(after.born[0])} if after.born else {}
+    made = {"new_order": foreseen.new_order} if foreseen.new_order else {}
     return reply(200, {**given, "balances": now, "lines": lines, **made}, version=order.summary.version)
 
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from aws_lambda_powertools.event_handler.api_gateway import Response
 
-from oms.api.commands import command
-from oms.api.http import client_of, json_body, may, parsed, subject_of
+from oms.api.http import client_of, may, subject_of
 from oms.errors import Forbidden
 from oms.orders.order import Order
 from oms.orders.records import Personal
 from oms.orders.view import order_view, return_view
-from oms.payments.gift_cards import sells_cards
 from oms.returns import returns
-from oms.service.self_service import Caller, refuse_named
-from oms.storage.settings import settings
+from oms.service.self_service import Caller
 
 
 def caller_of(app: APIGatewayHttpResolver) -> Caller:
@@ -27,25 +22,6 @@ def caller_of(app: APIGatewayHttpResolver) -> Caller:
     if may(app, "self") and (subject := subject_of(app)):
         return Caller("customer", subject)
     raise Forbidden("this needs the scope service.write, or self for one's own orders")
-
-
-def request_return(app: APIGatewayHttpResolver, order_id: str, caller: Caller) -> Response[str]:
-    """Announce a return (RMA)."""
-    body = json_body(app)
-    if caller.self_service:
-        refuse_named(body, "return")
-    request = parsed(body, returns.ReturnRequest)
-
-    def announce(order: Order) -> str:
-        order.must_be_live()
-        ret = returns.request_return(order, request, settings(), by=caller.id, self_service=caller.self_service)
-        if sells_cards(order):
-            from oms.flows.gift_cards import refuse_spent  # noqa: PLC0415 few orders sell any, and every cold start would pay for it
-
-            refuse_spent(order, ret)
-        return ret.id
-
-    return command(app, order_id, announce, partial(return_answer, caller), status=201, caller=caller)
 
 
 def return_answer(caller: Caller, order: Order, return_id: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from oms.errors import invalid
-from oms.fulfillment.work import arrive
+from oms.fulfillment.arrivals import arrive
 from oms.orders.order import Order
 from oms.orders.records import Shipment
 from oms.wire import Moment, Name, Number, Wire, faults_of

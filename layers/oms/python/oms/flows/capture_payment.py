@@ -36,7 +36,7 @@ def _capture_payment(order_id: str, fulfillment_order_id: str, cause: Cause) -> 
     while uninvoiced(order, order.fulfillment_order(fulfillment_order_id)):
         if order.open_holds("capture"):
             raise Conflict(f"order {order.placed.order_number} is held for capture; release the hold, then retry")
-        shipment = next(parcel for parcel in order.shipments_of(fulfillment_order_id) if not parcel.invoice_id)
+        shipment = next(parcel for parcel in order.shipments_of(fulfillment_order_id) if parcel.to_invoice)
         trusted = order.fulfillment_order(fulfillment_order_id).trusted_by is not None
         order = pay(order, invoice_for(order, shipment), partial(_of_parcel, shipment.id), cause, trusted=trusted)
     order = release(order, cause)
@@ -95,6 +95,7 @@ def pay(
             invoice_id=issued.id,
             shipment_id=issued.shipment_id,
             change_id=issued.change_id,
+            return_id=issued.return_id,
             total_amount=issued.total_amount,
             applied=sum(row["amount"] for row in issued.applied) or None,
             receivable=sum(row["amount"] for row in issued.receivables) or None,

@@ -1,8 +1,10 @@
-"""Carrier news: to the parcel it is about, or kept until that parcel is known."""
+"""Carrier news: to the parcel it is about (on its way to a customer, or back), or kept until that parcel is known."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from oms.carriers.tracking import Tracking, apply
 from oms.errors import Retryable
@@ -21,7 +23,7 @@ def track(news: Tracking, cause: str) -> bool:
     for _ in range(_ATTEMPTS):
         holder = claim_of(name)
         if holder and holder.get("order_id"):
-            return _apply(holder["order_id"], holder["shipment_id"], news, cause)
+            return _apply(holder, news, cause)
         kept = list((holder or {}).get("kept", []))
         row = news.model_dump(exclude_none=True)
         if row in kept:
@@ -34,12 +36,17 @@ def track(news: Tracking, cause: str) -> bool:
     raise Retryable("too many news of one parcel at the same moment; send it again")
 
 
-def _apply(order_id: str, shipment_id: str, news: Tracking, cause: str) -> bool:
+def _apply(holder: Mapping[str, Any], news: Tracking, cause: str) -> bool:
     changed = False
 
     def move(order: Order) -> None:
         nonlocal changed
-        changed = apply(order, order.shipments[shipment_id], news)
+        if "return_id" in holder:
+            from oms.returns.labels import follow  # noqa: PLC0415 most parcels are on their way to a customer
 
-    update(order_id, move, Cause(f"carrier:{news.carrier or 'unknown'}", cause))
+            changed = follow(order, order.returns[holder["return_id"]], news)
+        else:
+            changed = apply(order, order.shipments[holder["shipment_id"]], news)
+
+    update(holder["order_id"], move, Cause(f"carrier:{news.carrier or 'unknown'}", cause))
     return changed

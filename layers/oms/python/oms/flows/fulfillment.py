@@ -11,8 +11,9 @@ from oms.carriers.tracking import Tracking, apply
 from oms.errors import Conflict, invalid
 from oms.flows.capacity import capacity_ahead, capacity_left
 from oms.fulfillment.allocate import allocate, needs_stock
+from oms.fulfillment.arrivals import arrive
 from oms.fulfillment.late import late_units, reclaim, told_before
-from oms.fulfillment.work import RejectRequest, ShipRequest, arrive, expire, reject, ship, tracking_key
+from oms.fulfillment.work import RejectRequest, ShipRequest, expire, reject, ship, tracking_key
 from oms.machines.outcomes import after_shipping, go, seconds_left
 from oms.orders.order import Claim, Order
 from oms.orders.records import FulfillmentOrder
@@ -55,8 +56,7 @@ def expire_step(order_id: str, fulfillment_order_id: str, execution: str) -> dic
 
 def clock_has_run_out(order: Order, fo: FulfillmentOrder) -> bool:
     """Whether nobody confirms this delivery and its time has come."""
-    on_the_way = any(not parcel.delivered_at for parcel in order.shipments_of(fo.id))
-    return fo.assume_delivered_after_days is not None and on_the_way and not seconds_left(order, fo)
+    return fo.assume_delivered_after_days is not None and bool(order.under_way(fo.id)) and not seconds_left(order, fo)
 
 
 def deliver_by_clock(order_id: str, fulfillment_order_id: str, execution: str) -> None:
@@ -65,7 +65,7 @@ def deliver_by_clock(order_id: str, fulfillment_order_id: str, execution: str) -
     def assume(order: Order) -> None:
         fo = order.fulfillment_order(fulfillment_order_id)
         if clock_has_run_out(order, fo):
-            arrive(order, [parcel for parcel in order.shipments_of(fo.id) if not parcel.delivered_at], order.now)
+            arrive(order, order.under_way(fo.id), order.now, assumed=True)
 
     update(order_id, assume, Cause("deliver", execution))
 
@@ -111,7 +111,10 @@ def ship_packages(order: Order, fulfillment_order_id: str, request: ShipRequest)
             name = tracking_key(number)
             holder = claim_of(name) or {}
             if holder.get("order_id"):
-                raise Conflict(f"tracking number {number} belongs to shipment {holder['shipment_id']}", kind="duplicate-tracking-number")
+                raise Conflict(
+                    f"tracking number {number} belongs to {holder.get('return_id') or 'shipment ' + holder['shipment_id']}",
+                    kind="duplicate-tracking-number",
+                )
             tracked[number] = Claim(name, {}, seen=int(holder.get("v", 0)))
             kept[number] = holder.get("kept", [])
     if request.short:

@@ -38,7 +38,8 @@ def allocate_large(order: Order, execution: str, entered: str, seconds_left: Cal
         if part:
             _do(order, part, routed, picture)
         else:
-            next_ = allocate(order, {}, picture, None, None, entered)
+            again = {line.sku for line, state in order.lines() if state.to_replace}
+            next_ = allocate(order, stock_of(again) if again else {}, picture, None, None, entered)
         try:
             commit(order, cause)
             misses, seen = 0, seen | {(routed, line_id) for line_id in part}

@@ -10,6 +10,7 @@ from oms.fulfillment.attempts import conclude_attempts
 from oms.fulfillment.capacity import Ahead, book, is_full
 from oms.fulfillment.unfillable import NO_PLACE, give_up_group
 from oms.inventory.backorders import wait_in_line
+from oms.money.units import Units
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
 from oms.orders.records import Explanation, FulfillmentLine, FulfillmentOrder, LineState, PlacedGroup, PlacedLine
@@ -32,8 +33,8 @@ Lines = Sequence[tuple[PlacedLine, LineState]]
 
 
 def needs_stock(order: Order) -> set[str]:
-    """SKUs whose stock Allocate looks at: those with units that are on no fulfillment order yet."""
-    return {line.sku for line, state in order.lines() if open_units(state)}
+    """SKUs whose stock Allocate looks at: those with units, or replacements, that are on no fulfillment order yet."""
+    return {line.sku for line, state in order.lines() if open_units(state) or state.to_replace}
 
 
 def allocate(
@@ -42,7 +43,8 @@ def allocate(
     """Make fulfillment orders of all that can be served. Returns what comes next: allocated, wait_for_stock, unfillable, and so on.
 
     Idempotent: units already on fulfillment orders are left alone, so a second run finds nothing to do. A group that ships complete
-    is handed out when all of it has a place. What no location can serve is given up if the channel says so. `left` and `ahead`: what
+    is handed out when all of it has a place. What no location can serve is given up if the channel says so; replacements only if a person
+    has said so. `left` and `ahead`: what
     locations of limited capacity still take; `visit`: when the step was entered.
     """
     early = {"received": "capture", "declined": "declined", "cancelled": "cancelled"}.get(order.summary.status)
@@ -50,7 +52,8 @@ def allocate(
         return early
     if order.open_holds("allocate"):
         return "wait_for_release"
-    gives_up = order.summary.gives_up or settings.channel(order.placed.channel).on_unfillable == "cancel_and_refund"
+    decided = order.summary.gives_up
+    gives_up = decided or settings.channel(order.placed.channel).on_unfillable == "cancel_and_refund"
     given_up, order.summary.gives_up, before = 0, False, totals(order).grand_total if gives_up else 0
     for group in order.groups:
         lines = order.lines_of(group)
@@ -60,6 +63,11 @@ def allocate(
             given_up += units
             if units and any(open_units(state) for _, state in lines):
                 _allocate_group(order, group, lines, stock, settings, left, ahead)  # what had to wait for them goes without them
+    if any(state.to_replace for state in order.summary.lines.values()):
+        from oms.fulfillment import replacements  # noqa: PLC0415 few orders have any, and every Allocate would pay for it
+
+        if replacements.place_replacements(order, stock, settings, left, ahead) and decided:
+            replacements.give_up_replacements(order, NO_PLACE)
     if given_up:
         open_change(order, "cancellation", worth=before - totals(order).grand_total, reason=NO_PLACE)
     created = [fo for fo in order.fulfillment_orders.values() if not fo.v]
@@ -145,11 +153,11 @@ def _allocate_group(
         if not state.backordered and not state.pins:
             state.promise = None  # from here on its fulfillment orders tell
     for place, at in sorted(work.items()):
-        for rows in _portions(order, at):
+        for rows in portions(order, at):
             hand_out(order, group, place, rows, settings, route, left, ahead)
 
 
-def _portions(order: Order, at: Mapping[str, int]) -> Iterator[dict[str, int]]:
+def portions(order: Order, at: Mapping[str, int]) -> Iterator[dict[str, int]]:
     """Lines at a place, as many to a fulfillment order as can leave in one transaction; of a large order in the order of its lines,
     because every chunk that they are stored in is written too."""
     if not order.chunks:
@@ -209,6 +217,8 @@ def _what_next(order: Order) -> str:
     waiting = [line.id for group in order.groups if order.waits_for_all(group) for line, _ in order.lines_of(group)]
     if any(open_units(state) > 0 for line_id, state in states.items() if line_id not in waiting):
         return "unfillable"
+    if any(state.to_replace for state in states.values()):
+        return "unfillable"
     if any(state.backordered for state in states.values()):
         return "wait_for_stock"
     return after_release(order)
@@ -223,9 +233,12 @@ def hand_out(
     route: Plan,
     left: Left | None = None,
     ahead: Ahead | None = None,
+    *,
+    replaces: str | None = None,
+    units: Mapping[str, Units] | None = None,
 ) -> FulfillmentOrder:
     """Make one fulfillment order: `lines` at a place, in its first capacity window that has room. The units are counted as allocated by
-    who calls this."""
+    who calls this. `replaces`: they were sent before, and this is what for they are sent again; `units` then says which they are."""
     location = settings.locations.get(place, Location(id=place))
     method, held = settings.method(group.method), order.open_holds("ship")
     window = book(order, location, left, ahead)
@@ -242,7 +255,8 @@ def hand_out(
         assume_delivered_after_days=None if method.delivery_confirmation == "carrier" else method.assume_delivered_after_days,
         transit_days_min=method.transit_days_min,
         transit_days_max=method.transit_days_max,
-        lines={line_id: FulfillmentLine(quantity=quantity) for line_id, quantity in lines.items()},
+        lines={line_id: FulfillmentLine(quantity=n, units=list(map(list, (units or {}).get(line_id, [])))) for line_id, n in lines.items()},
+        replaces=replaces,
         created_at=order.now,
     )
     if len(json.dumps(route.explanation)) <= _SHORT:
@@ -251,5 +265,7 @@ def hand_out(
         fo.explained_by = f"{order.id}-{group.id}-{order.summary.run}"
         order.explanations.setdefault(fo.explained_by, Explanation(id=fo.explained_by, reasons=route.explanation))
     order.fulfillment_orders[fo.id] = fo
-    order.record("fulfillment_order.created", fulfillment_order_id=fo.id, location_id=place, status=fo.status, lines=lines)
+    order.record(
+        "fulfillment_order.created", fulfillment_order_id=fo.id, location_id=place, status=fo.status, lines=lines, replaces=replaces
+    )
     return fo

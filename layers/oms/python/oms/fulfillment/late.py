@@ -12,6 +12,7 @@ from zlib import crc32
 
 from oms.fulfillment.work import OPEN, Package, PackageLine, ShipRequest, new_packages, settle_status
 from oms.inventory.stock import Stock
+from oms.money.units import count, lowest, minus, union
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
 from oms.orders.records import FulfillmentOrder, ProcessException
@@ -42,7 +43,7 @@ def reclaim(
     from_, twice = {}, {}
     for line_id, units in sorted(late.items()):
         line, _ = order.line(line_id)
-        found = _replaced(order, fo, line_id, units)
+        found = (_sent_again if fo.replaces else _replaced)(order, fo, line_id, units)
         matched = sum(found.values())
         row = fo.lines[line_id]
         books = stock.get(line.sku) or Stock(sku=line.sku, location_id=fo.location_id)
@@ -105,16 +106,45 @@ def _replaced(order: Order, fo: FulfillmentOrder, line_id: str, units: int) -> d
         state.allocated += waiting
         order.stock.append(StockChange(line.sku, "", queue=-waiting))
         state.promise = state.promise if state.backordered else None
-    for other in [each for each in order.fulfillment_orders.values() if each.id != fo.id and line_id in each.lines]:
+    for other in _same_work(order, fo, line_id):
         part = take(other.id, other.lines[line_id].open)
         if part:
-            other.lines[line_id].rejected += part
-            order.stock.append(StockChange(line.sku, other.location_id, reserve=-part))
-            settle_status(order, other)
-            order.record(
-                "fulfillment_order.rejected", fulfillment_order_id=other.id, lines={line_id: part}, reason=f"{fo.id} has shipped it"
-            )
+            _take_from(order, fo, other, line_id, part)
     return found
+
+
+def _sent_again(order: Order, fo: FulfillmentOrder, line_id: str, units: int) -> dict[str, int]:
+    """The same for a replacement: its units wait for a place, or are on other work for the same cause."""
+    row, state, cause = fo.lines[line_id], order.summary.lines[line_id], fo.replaces or ""
+    found: dict[str, int] = {}
+    waiting = state.to_replace.get(cause, [])
+    mine = lowest(waiting, min(units, count(waiting)))
+    if mine:
+        found["units without a place"] = count(mine)
+        rest = {**state.to_replace, cause: minus(waiting, mine)}
+        state.to_replace = {each: runs for each, runs in rest.items() if runs}
+    for other in _same_work(order, fo, line_id):
+        there = other.lines[line_id]
+        part = lowest(there.units, min(units - sum(found.values()), count(there.units)))
+        if part:
+            found[other.id] = count(part)
+            there.units, mine = minus(there.units, part), union(mine, part)
+            _take_from(order, fo, other, line_id, count(part))
+    row.units = union(row.units, mine)
+    return found
+
+
+def _same_work(order: Order, fo: FulfillmentOrder, line_id: str) -> list[FulfillmentOrder]:
+    """Other work with the line that is of the same kind: what was ordered, or what replaces it for the same cause."""
+    every = order.fulfillment_orders.values()
+    return [each for each in every if each.id != fo.id and line_id in each.lines and each.replaces == fo.replaces]
+
+
+def _take_from(order: Order, fo: FulfillmentOrder, other: FulfillmentOrder, line_id: str, units: int) -> None:
+    other.lines[line_id].rejected += units
+    order.stock.append(StockChange(order.line(line_id)[0].sku, other.location_id, reserve=-units))
+    settle_status(order, other)
+    order.record("fulfillment_order.rejected", fulfillment_order_id=other.id, lines={line_id: units}, reason=f"{fo.id} has shipped it")
 
 
 def _take_up(order: Order, fo: FulfillmentOrder) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from oms.errors import Conflict, Fault, NotFound
 from oms.fulfillment.allocate import LINES_PER_ORDER, hand_out
 from oms.fulfillment.attempts import note_attempt
@@ -52,6 +54,28 @@ def reroute(
         for line_id in wanted:
             _, state = order.line(line_id)
             state.excluded = [place for place in state.excluded if place != to]
+    made = (
+        _place_again(order, fo, stock, settings, left, ahead, to)
+        if fo.replaces
+        else _place(order, fo, wanted, stock, settings, left, ahead, to)
+    )
+    settle_status(order, fo)
+    order.summary.attempts[-1:] = []  # it has its result already
+    note_attempt(order, f"{fo.id} at {fo.location_id}: {cause}", result="allocated", places=[each.location_id for each in made])
+    order.record("fulfillment_order.rerouted", fulfillment_order_id=fo.id, to=[each.id for each in made], reason=reason or None)
+    return made
+
+
+def _place(
+    order: Order,
+    fo: FulfillmentOrder,
+    wanted: Mapping[str, int],
+    stock: StockRows,
+    settings: Settings,
+    left: Left | None,
+    ahead: Ahead | None,
+    to: str | None,
+) -> list[FulfillmentOrder]:
     group = order.group(fo.delivery_group)
     route = source(order, group, wanted, stock, settings, left=left)
     if route.unallocated:
@@ -66,15 +90,27 @@ def reroute(
         rows = sorted(units.items())
         for start in range(0, len(rows), LINES_PER_ORDER):
             made.append(hand_out(order, group, place, dict(rows[start : start + LINES_PER_ORDER]), settings, route, left, ahead))
-    settle_status(order, fo)
-    order.summary.attempts[-1:] = []  # it has its result already
-    note_attempt(order, f"{fo.id} at {fo.location_id}: {cause}", result="allocated", places=[each.location_id for each in made])
-    order.record("fulfillment_order.rerouted", fulfillment_order_id=fo.id, to=[each.id for each in made], reason=reason or None)
     return made
 
 
+def _place_again(
+    order: Order, fo: FulfillmentOrder, stock: StockRows, settings: Settings, left: Left | None, ahead: Ahead | None, to: str | None
+) -> list[FulfillmentOrder]:
+    """The same for a replacement."""
+    from oms.fulfillment.replacements import place_replacements  # noqa: PLC0415 few orders have any
+
+    known = set(order.fulfillment_orders)
+    faults = place_replacements(order, stock, settings, left, ahead, cause_id=fo.replaces)
+    if faults:
+        raise Conflict(_nowhere(to), kind="out-of-stock", errors=faults)
+    return [each for each in order.fulfillment_orders.values() if each.id not in known]
+
+
+def _nowhere(to: str | None) -> str:
+    return f"{to} cannot serve it" if to else "no other location can serve it"
+
+
 def _short(order: Order, unallocated: dict[str, int], why: str | None, to: str | None) -> Conflict:
-    where = f"{to} cannot serve it" if to else "no other location can serve it"
     sku = {line.id: line.sku for line in order.every_line}
     faults = [Fault(f"{units} of {sku[line_id]} (line {line_id}): {why or 'not in stock'}") for line_id, units in unallocated.items()]
-    return Conflict(where, kind="out-of-stock", errors=faults)
+    return Conflict(_nowhere(to), kind="out-of-stock", errors=faults)

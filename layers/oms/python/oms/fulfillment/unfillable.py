@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from oms.money.units import highest
+from oms.money.units import count, highest
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import cancel_units, open_units, reserved
 from oms.orders.records import LineState, PlacedGroup
@@ -41,7 +41,7 @@ def give_up(order: Order, line_id: str, units: int, reason: str) -> int:
 def give_up_group(order: Order, group: PlacedGroup, settings: Settings, reason: str = NO_PLACE, only: Collection[str] | None = None) -> int:
     """Give up every unit of a delivery group that has no place, and what is reserved for it at places that may no longer send it. Returns
     how many units; none of a group that ships complete while it still waits for stock. `only`: of these lines."""
-    count = 0
+    given_up = 0
     for line, state in order.lines_of(group) if not order.waits_for_all(group) else ():
         if only is not None and line.id not in only:
             continue
@@ -49,8 +49,8 @@ def give_up_group(order: Order, group: PlacedGroup, settings: Settings, reason: 
         for place in [place for place in state.pins if place not in open_to]:
             order.stock.append(StockChange(line.sku, place, reserve=-state.pins.pop(place)))
         left = open_units(state) - reserved(state)
-        count += give_up(order, line.id, left, reason) if left else 0
-    return count
+        given_up += give_up(order, line.id, left, reason) if left else 0
+    return given_up
 
 
 def why_unfillable(order: Order) -> str:
@@ -65,6 +65,11 @@ def why_unfillable(order: Order) -> str:
         f"{reserved(state)} of {line.sku} (line {line.id}{_tried(state)}, reserved at {', '.join(state.pins)}, which may not send it now)"
         for line, state in lines
         if state.pins
+    ]
+    rows += [
+        f"{count(units)} of {line.sku} (line {line.id}{_tried(state)}) that are to be sent again for {cause}"
+        for line, state in order.lines()
+        for cause, units in state.to_replace.items()
     ]
     if len(rows) > _MOST_NAMED:
         rows = [*rows[:_MOST_NAMED], f"and of {len(rows) - _MOST_NAMED} more lines"]

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from pydantic import Field
 
 from oms.errors import Conflict, Fault, NotFound, invalid
+from oms.fulfillment.arrivals import arrive
 from oms.fulfillment.attempts import note_attempt
-from oms.money.units import Units, count, lowest, minus, union
+from oms.money.units import Units, count, highest, lowest, minus, union
 from oms.orders.order import Claim, Order, StockChange
-from oms.orders.quantities import open_units
-from oms.orders.records import FulfillmentOrder, Shipment
+from oms.orders.quantities import needs_place
+from oms.orders.records import FulfillmentOrder, LineState, Shipment
 from oms.payments.cover import hold_uncovered
 from oms.payments.records import Change
 from oms.service import recalls
@@ -214,26 +215,13 @@ def collect(order: Order, fo: FulfillmentOrder, request: CollectRequest) -> None
     lines = [PackageLine(line_id=line_id, quantity=line.open) for line_id, line in fo.lines.items() if line.open]
     package = Package(reference="collected", lines=lines)
     ship(order, fo, ShipRequest(packages=[package]), {})
-    arrive(order, [shipment for shipment in order.shipments_of(fo.id) if not shipment.delivered_at], order.now)
+    arrive(order, order.under_way(fo.id), order.now)
 
 
 def deliver(order: Order, fo: FulfillmentOrder) -> None:
     """Somebody other than a carrier confirms that all parcels have arrived."""
     check(fo, "deliver")
-    arrive(order, [shipment for shipment in order.shipments_of(fo.id) if not shipment.delivered_at], order.now)
-
-
-def arrive(order: Order, shipments: list[Shipment], at: str) -> None:
-    """Parcels reached the customer."""
-    for shipment in shipments:
-        shipment.status, shipment.status_at, shipment.delivered_at = "delivered", at, at
-        for line_id, units in shipment.lines.items():
-            order.summary.lines[line_id].delivered += sum(last - first + 1 for first, last in units)
-        order.record("shipment.delivered", shipment_id=shipment.id, fulfillment_order_id=shipment.fulfillment_order_id, delivered_at=at)
-        fo = order.fulfillment_orders[shipment.fulfillment_order_id]
-        if fo.status == "shipped" and all(parcel.delivered_at for parcel in order.shipments_of(fo.id)):
-            fo.status = "delivered"
-            order.record("fulfillment_order.delivered", fulfillment_order_id=fo.id)
+    arrive(order, order.under_way(fo.id), order.now)
 
 
 def tracking_key(number: str) -> str:
@@ -310,16 +298,22 @@ def _send(order: Order, fo: FulfillmentOrder, package: Package, tracked: dict[st
         status_at=order.now,
         shipped_at=order.now,
         lines={},
+        replaces=fo.replaces,
     )
     for row in package.lines:
         line, state = order.line(row.line_id)
+        work = fo.lines[line.id]
+        work.shipped += row.quantity
+        order.stock.append(StockChange(line.sku, fo.location_id, reserve=-row.quantity, on_hand=-row.quantity))
+        if fo.replaces:
+            units = lowest(work.units, row.quantity)
+            shipment.lines[line.id], work.units = union(shipment.lines.get(line.id, []), units), minus(work.units, units)
+            continue
         units = _next_units(order, fo, line.id, shipment.lines.get(line.id, []), row.quantity)
         shipment.lines[line.id] = union(shipment.lines.get(line.id, []), units)
-        fo.lines[line.id].shipped += row.quantity
         state.shipped += row.quantity
         for change in recalls.refuse_shipped(order, fo, line.id, units):
             concerned.setdefault(change.id, change)
-        order.stock.append(StockChange(line.sku, fo.location_id, reserve=-row.quantity, on_hand=-row.quantity))
     order.shipments[shipment.id] = shipment
     if package.tracking_number:
         claim = tracked[package.tracking_number]
@@ -349,7 +343,7 @@ def give_back(
     for line_id, quantity in quantities.items():
         line, state = order.line(line_id)
         fo.lines[line_id].rejected += quantity
-        state.allocated -= quantity
+        _lose_place(fo, line_id, state, quantity)
         state.attempts += 1
         if fo.location_id not in state.excluded:
             state.excluded.append(fo.location_id)
@@ -362,6 +356,17 @@ def give_back(
         order.record("fulfillment_order.rejected", fulfillment_order_id=fo.id, lines=quantities, reason=reason)
         note_attempt(order, f"{fo.id} at {fo.location_id}: {reason}")
     return quantities
+
+
+def _lose_place(fo: FulfillmentOrder, line_id: str, state: LineState, quantity: int) -> None:
+    """Units of the work have nobody who works on them any more. Of a replacement it is the highest of those that it has still to send."""
+    if not fo.replaces:
+        state.allocated -= quantity
+        return
+    row = fo.lines[line_id]
+    units = highest(row.units, quantity)
+    row.units = minus(row.units, units)
+    state.to_replace = {**state.to_replace, fo.replaces: union(state.to_replace.get(fo.replaces, []), units)}
 
 
 def take_back(order: Order, fo: FulfillmentOrder, reason: str) -> dict[str, int]:
@@ -400,7 +405,7 @@ def settle_status(order: Order, fo: FulfillmentOrder) -> None:
     """The status that follows from what is shipped and what is open."""
     shipped, open_ = (sum(getattr(line, name) for line in fo.lines.values()) for name in ("shipped", "open"))
     if open_ == 0 and shipped:
-        fo.status = "delivered" if all(parcel.delivered_at for parcel in order.shipments_of(fo.id)) else "shipped"
+        fo.status = "shipped" if order.under_way(fo.id) else "delivered"
     elif open_ == 0:
         fo.status = "rejected"
     elif shipped:
@@ -408,16 +413,19 @@ def settle_status(order: Order, fo: FulfillmentOrder) -> None:
 
 
 def hand_back(order: Order, fo: FulfillmentOrder, reason: str) -> None:
-    """What is open leaves the work and stays reserved where it is, to be routed anew: what was said of it to the location is not true any
-    more. Units that were asked back are cancelled."""
+    """What is open leaves the work and stays reserved where it is (a replacement does not), to be routed anew: what was said of it to the
+    location is not true any more. Units that were asked back are cancelled."""
     quantities, concerned = recalls.stop_first(order, fo, {line_id: line.open for line_id, line in fo.lines.items() if line.open})
     for change in concerned:
         recalls.decide(order, change)
     for line_id, quantity in quantities.items():
-        _, state = order.line(line_id)
+        line, state = order.line(line_id)
         row = fo.lines[line_id]
         row.rejected, row.taken_back = row.rejected + quantity, row.taken_back + quantity
-        state.allocated -= quantity
+        _lose_place(fo, line_id, state, quantity)
+        if fo.replaces:
+            order.stock.append(StockChange(line.sku, fo.location_id, reserve=-quantity))
+            continue
         state.pins = {**state.pins, fo.location_id: state.pins.get(fo.location_id, 0) + quantity}
     if quantities:
         order.record("fulfillment_order.rejected", fulfillment_order_id=fo.id, lines=quantities, reason=reason)
@@ -430,6 +438,6 @@ def reopen(order: Order) -> None:
     """Units lost their place: the order runs again, unless an execution of it is waiting and will look by itself."""
     waiting = any(wait.id == order.id for wait in order.waits.values()) and any(s.backordered for s in order.summary.lines.values())
     parked = any(problem.status == "open" and problem.subject == order.id for problem in order.exceptions.values())
-    if any(open_units(state) > 0 for state in order.summary.lines.values()) and not waiting and not parked:
+    if any(needs_place(state) for state in order.summary.lines.values()) and not waiting and not parked:
         order.summary.run += 1
         order.record("order.reopened", run=order.summary.run)

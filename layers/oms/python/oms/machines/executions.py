@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from oms.orders.order import Order
-from oms.orders.quantities import open_units
+from oms.orders.quantities import needs_place
 
 Machine = Literal["order", "fulfillment", "return", "change"]
 SCHEMA = 1
@@ -55,11 +55,11 @@ def needed(order: Order) -> list[Execution]:
     # One without an execution is about something that happened: nothing waits for it.
     abandoned = {problem.subject for problem in order.exceptions.values() if problem.status == "abandoned" and problem.execution}
     states = order.summary.lines.values()
-    unallocated = any(open_units(state) > 0 or state.backordered for state in states)
+    unallocated = any(needs_place(state) or state.backordered for state in states)
     if order.summary.status == "received" or (order.summary.status not in ("declined", "cancelled") and unallocated):
         out.append(order_execution(order))
     for fo in order.fulfillment_orders.values():
-        if fo.status not in ("delivered", "rejected", "cancelled", "expired") or any(not s.invoice_id for s in order.shipments_of(fo.id)):
+        if fo.status not in ("delivered", "rejected", "cancelled", "expired") or any(s.to_invoice for s in order.shipments_of(fo.id)):
             out.append(fulfillment_execution(order, fo.id))
     for ret in order.returns.values():
         if ret.status not in ("settled", "rejected", "cancelled", "expired"):

@@ -13,9 +13,9 @@ from typing import Any
 
 from oms.clock import parse
 from oms.orders.order import Order
-from oms.orders.quantities import kept, open_units
+from oms.orders.quantities import kept, needs_place, open_units
 from oms.orders.records import FulfillmentOrder, Return, Wait
-from oms.returns.returns import unsettled
+from oms.returns.states import unsettled, wants_label
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def after_shipping(order: Order, fo: FulfillmentOrder) -> Resume | None:
 
 def seconds_left(order: Order, fo: FulfillmentOrder) -> int:
     """Where nobody confirms delivery: seconds until it may be assumed. 0 when that time has come, or somebody does confirm."""
-    parcels = [shipment for shipment in order.shipments_of(fo.id) if not shipment.delivered_at]
+    parcels = order.under_way(fo.id)
     if fo.assume_delivered_after_days is None or not parcels:
         return 0
     due = parse(max(parcel.shipped_at for parcel in parcels)) + timedelta(days=fo.assume_delivered_after_days)
@@ -73,14 +73,14 @@ def seconds_left(order: Order, fo: FulfillmentOrder) -> int:
 
 def uninvoiced(order: Order, fo: FulfillmentOrder) -> bool:
     """Whether something left that is not invoiced yet."""
-    return any(not shipment.invoice_id for shipment in order.shipments_of(fo.id))
+    return any(shipment.to_invoice for shipment in order.shipments_of(fo.id))
 
 
 def _delivery(order: Order, fo: FulfillmentOrder) -> Resume | None:
-    shipments = order.shipments_of(fo.id)
-    if all(shipment.delivered_at for shipment in shipments):
+    under_way = order.under_way(fo.id)
+    if not under_way:
         return go("delivered")
-    back = [shipment.tracking_number or shipment.id for shipment in shipments if shipment.status == "return_to_sender"]
+    back = [shipment.tracking_number or shipment.id for shipment in under_way if shipment.status == "return_to_sender"]
     if back:
         return Resume(error="ReturnedToSender", cause=f"the carrier returns {', '.join(back)} to the sender")
     return None
@@ -96,7 +96,7 @@ def _release(order: Order) -> Resume | None:
     states = order.summary.lines.values()
     if order.summary.status == "cancelled" or not any(kept(state) for state in states):
         return go("cancelled")
-    if not any(open_units(state) or state.backordered for state in states):
+    if not any(needs_place(state) or state.backordered for state in states):
         return go("allocated")  # what it was to place has been cancelled
     return None if order.open_holds("allocate") else go("allocate")
 
@@ -106,17 +106,22 @@ def _stock(order: Order) -> Resume | None:
     ready = [group for group in order.groups if not order.waits_for_all(group)]
     if any(open_units(state) for group in ready for _, state in order.lines_of(group)):
         return go("allocate")
+    if any(state.to_replace for state in order.summary.lines.values()):
+        return go("allocate")
     return None if any(state.backordered for state in order.summary.lines.values()) else go("allocate")
 
 
 def _approval(order: Order, ret: Return) -> Resume | None:
-    return {"requested": None, "rejected": go("rejected"), "cancelled": go("cancelled")}.get(ret.status, go("wait_for_goods"))
+    on = go("buy_label") if wants_label(ret) else go("wait_for_goods")
+    return {"requested": None, "rejected": go("rejected"), "cancelled": go("cancelled")}.get(ret.status, on)
 
 
 def after_goods(order: Order, ret: Return) -> Resume | None:
-    """Where a return goes from Wait for goods, and again from Return."""
+    """Where a return goes from Wait for goods, and again from Return and Buy label."""
     if unsettled(ret):
         return go("return")
+    if wants_label(ret):
+        return go("buy_label")
     return go(ret.status) if ret.status in ("settled", "cancelled", "expired", "rejected") else None
 
 

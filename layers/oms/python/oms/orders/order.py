@@ -231,6 +231,20 @@ class Order:
         """A fulfillment order's shipments, oldest first."""
         return [shipment for shipment in self.shipments.values() if shipment.fulfillment_order_id == fulfillment_order_id]
 
+    def under_way(self, fulfillment_order_id: str) -> list[Shipment]:
+        """Those of them that have neither arrived nor been written off."""
+        return [shipment for shipment in self.shipments_of(fulfillment_order_id) if not shipment.ended]
+
+    @property
+    def sold(self) -> list[Shipment]:
+        """The parcels of what was sold, oldest first: all but those that replace something."""
+        return [shipment for shipment in self.shipments.values() if not shipment.replaces]
+
+    @property
+    def uninvoiced(self) -> list[Shipment]:
+        """The parcels that are to be invoiced and are not yet, oldest first."""
+        return [shipment for shipment in self.shipments.values() if shipment.to_invoice]
+
     def open_holds(self, blocks: str) -> bool:
         """Whether any hold that blocks this ("allocate", "ship", "capture") is neither released nor expired."""
         return any(

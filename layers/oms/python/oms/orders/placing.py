@@ -74,11 +74,12 @@ class Tax(Wire):
 
 
 class Adjustment(Wire):
-    """A discount (negative) or surcharge, in the order's tax mode."""
+    """A discount (negative) or surcharge, in the order's tax mode. `requires_amount`: of goods, without it the promotion does not hold."""
 
     amount: SignedAmount
     code: Name | None = None
     promotion_id: Name | None = None
+    requires_amount: Amount | None = None
     description: Text | None = None
 
 

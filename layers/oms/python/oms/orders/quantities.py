@@ -5,7 +5,7 @@ from __future__ import annotations
 from oms.money.units import Units, count, union
 from oms.orders.records import LineState
 
-NO_COUNTERS = {"pins", "excluded", "attempts", "promise", "cancelled_runs"}
+NO_COUNTERS = {"pins", "excluded", "attempts", "promise", "cancelled_runs", "to_replace", "short"}
 _COUNTERS = set(LineState.model_fields) - NO_COUNTERS
 
 
@@ -54,14 +54,25 @@ def available_to_cancel(state: LineState) -> int:
 
 
 def available_to_return(state: LineState, confirmed: bool) -> int:
-    """Units that may come back: delivered ones, or shipped ones where nobody confirms delivery."""
-    arrived = state.delivered if confirmed else state.shipped - state.lost
-    return max(0, arrived - state.return_initiated)
+    """Units that may come back: delivered ones, or shipped ones where nobody confirms delivery; none that is lost, unless its replacement
+    has arrived."""
+    there = state.delivered - state.lost_delivered if confirmed else state.shipped - state.lost
+    return max(0, there + state.lost_replaced - state.return_initiated)
+
+
+def arrived(state: LineState) -> int:
+    """Units whose delivery is over: they were delivered, or are lost."""
+    return state.delivered + state.lost - state.lost_delivered
 
 
 def available_to_reship(state: LineState) -> int:
     """Units that may be sent again."""
     return max(0, state.shipped - state.reshipped - state.return_initiated)
+
+
+def needs_place(state: LineState) -> bool:
+    """Whether units of the line, or replacements of such, have to be placed by the order machine."""
+    return open_units(state) > 0 or bool(state.to_replace)
 
 
 def broken_laws(state: LineState) -> list[str]:
@@ -76,21 +87,23 @@ def broken_laws(state: LineState) -> list[str]:
         "allocated + cancelled + backordered <= ordered": state.allocated + state.cancelled + state.backordered <= state.ordered,
         "reserved <= open units": reserved(state) <= open_units(state),
         "cancel_requested <= allocated - shipped": state.cancel_requested <= state.allocated - state.shipped,
-        "delivered + lost <= shipped": state.delivered + state.lost <= state.shipped,
+        "delivered + lost, each unit once, <= shipped": arrived(state) <= state.shipped,
+        "lost_delivered, lost_replaced <= lost": max(state.lost_delivered, state.lost_replaced) <= state.lost,
+        "lost_delivered <= delivered": state.lost_delivered <= state.delivered,
     }
     return [law for law, holds in laws.items() if not holds]
 
 
 def line_status(state: LineState) -> str:
     """Status of a line, first match wins (contract: Quantities)."""
-    live, arrived = kept(state), state.delivered + state.lost
+    live, over = kept(state), arrived(state)
     rules = [
         ("cancelled", live == 0),
         ("returned", live > 0 and state.returned >= live),
         ("return_initiated", 0 < state.shipped <= state.return_initiated),
         ("partially_returned", state.returned > 0),
-        ("delivered", arrived >= live),
-        ("partially_delivered", arrived > 0),
+        ("delivered", over >= live),
+        ("partially_delivered", over > 0),
         ("shipped", state.shipped >= live),
         ("partially_shipped", state.shipped > 0),
         ("allocated", state.allocated >= live),

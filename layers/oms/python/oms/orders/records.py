@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from oms.money.shares import Frozen, Share, TaxMode, TaxRounding
+from oms.money.units import minus
 from oms.stored import Stored
 
 
@@ -187,7 +188,10 @@ class LineState(Stored):
 
     `excluded`: places that could not serve the line after all. `attempts`: how often units of it had to be routed again. `promise`: while
     units wait for stock. `cancelled_runs`: numbers of the cancelled units, where they are not simply the highest. `short`: capture found
-    no place for all of them, and took the order all the same.
+    no place for all of them, and took the order all the same. `to_replace`: units whose replacement has no place yet, by what they are
+    replaced for (a change or a return).
+
+    `lost` units were written off; `lost_delivered` of them had been delivered before, and of `lost_replaced` the replacement has arrived.
     """
 
     ordered: int = 0
@@ -198,6 +202,8 @@ class LineState(Stored):
     shipped: int = 0
     delivered: int = 0
     lost: int = 0
+    lost_delivered: int = 0
+    lost_replaced: int = 0
     return_initiated: int = 0
     returned: int = 0
     reshipped: int = 0
@@ -206,6 +212,7 @@ class LineState(Stored):
     attempts: int = 0
     promise: Promise | None = None
     cancelled_runs: list[list[int]] = []
+    to_replace: dict[str, list[list[int]]] = {}
     short: bool = False
 
 
@@ -294,7 +301,8 @@ class Summary(Record):
 
 
 class FulfillmentLine(Stored):
-    """Units of one line on a fulfillment order; `rejected` includes what was picked short and what was `taken_back` from the location."""
+    """Units of one line on a fulfillment order; `rejected` includes what was picked short and what was `taken_back` from the location.
+    `units`: of a replacement, which ones it has still to send."""
 
     quantity: int
     shipped: int = 0
@@ -302,6 +310,7 @@ class FulfillmentLine(Stored):
     taken_back: int = 0
     cancelled: int = 0
     cancel_requested: int = 0
+    units: list[list[int]] = []
 
     @property
     def open(self) -> int:
@@ -312,7 +321,8 @@ class FulfillmentLine(Stored):
 class FulfillmentOrder(Record):
     """Work for one location, one delivery group. `window`: when the capacity window starts that it has a place in.
 
-    `held_by`: location, order (its holds) or payment (its share is not covered). `trusted_by`: who let it go without money.
+    `held_by`: location, order (its holds) or payment (its share is not covered). `trusted_by`: who let it go without money. `replaces`: it
+    sends units once more, which were sold and sent before, and costs nothing; this is the change or return it is for.
     """
 
     id: str
@@ -332,6 +342,7 @@ class FulfillmentOrder(Record):
     lines: dict[str, FulfillmentLine]
     explanation: dict[str, Any] = {}
     explained_by: str | None = None
+    replaces: str | None = None
     created_at: str = ""
 
 
@@ -343,7 +354,9 @@ class Explanation(Record):
 
 
 class Shipment(Record):
-    """One parcel: which units it holds, and how far it is. `invoice_id` once its share is captured."""
+    """One parcel: which units it holds, and how far it is. `invoice_id` once its share is captured. `replaces`: of a replacement, what it
+    is for; it is never invoiced, and its units count as sent and delivered by the parcel that was sold. `written_off`: units of it that
+    have not come (see oms.service.claims)."""
 
     id: str
     fulfillment_order_id: str
@@ -357,12 +370,29 @@ class Shipment(Record):
     delivered_at: str | None = None
     lines: dict[str, list[list[int]]]
     invoice_id: str | None = None
+    replaces: str | None = None
+    written_off: dict[str, list[list[int]]] = {}
+
+    def brings(self, line_id: str) -> list[list[int]]:
+        """Units of a line that it has brought, or will bring: all but those that are written off."""
+        return minus(self.lines.get(line_id, []), self.written_off.get(line_id, []))
+
+    @property
+    def to_invoice(self) -> bool:
+        """Whether it was sold and is not invoiced yet."""
+        return not self.invoice_id and not self.replaces
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of it is on its way any more: it was delivered, or all of it is written off."""
+        return bool(self.delivered_at) or (bool(self.written_off) and not any(map(self.brings, self.lines)))
 
 
 class ReturnLine(Stored):
-    """Units of one line on their way back. received >= settling >= settled.
+    """Units of one line on their way back; a line may have several rows. received >= settling >= settled.
 
-    `settling` is what a settlement under way covers: it is fixed before any money is asked for, whatever arrives meanwhile.
+    `settling` is what a settlement under way covers: it is fixed before any money is asked for, whatever arrives meanwhile. `extra`: they
+    came without having been announced.
     """
 
     line_id: str
@@ -374,6 +404,7 @@ class ReturnLine(Stored):
     settling: int = 0
     settled: int = 0
     closed: int = 0
+    extra: bool = False
 
     @property
     def open(self) -> int:
@@ -382,9 +413,13 @@ class ReturnLine(Stored):
 
 
 class Receipt(Stored):
-    """What came in and what was done with it. `settled` once paid for and, if so decided, back on the shelf."""
+    """What came in and what was done with it. `settled` once paid for and, if so decided, back on the shelf.
 
-    line_id: str
+    `sku`: of goods that belong to no line of the order. `surplus`: nothing is paid for it, because nobody knows why it came.
+    """
+
+    line_id: str = ""
+    sku: str | None = None
     quantity: int
     condition: str
     disposition: str
@@ -392,6 +427,7 @@ class Receipt(Stored):
     note: str | None = None
     at: str
     settled: bool = False
+    surplus: bool = False
 
 
 class Override(Stored):
@@ -402,15 +438,43 @@ class Override(Stored):
     against: list[str] = []
 
 
+class ReturnFee(PlacedFee):
+    """A fee that an agent named for a return: `frozen` for a fixed amount, or `percent` of the goods that come back."""
+
+    percent: str | None = None
+
+
+class Label(Stored):
+    """A label for the way back: wanted until the carrier has sold it. `key`: under which it is bought, once. `cost` in minor units."""
+
+    key: str
+    carrier: str
+    status: str = "wanted"
+    tracking_number: str | None = None
+    url: str | None = None
+    cost: int = 0
+    requested_at: str = ""
+    bought_at: str | None = None
+
+
 class Return(Record):
-    """Goods coming back: the long form (RMA)."""
+    """Goods coming back: announced first (`rma`), or handed over at once (`immediate`).
+
+    `fees`: those an agent named; None: as the rules say. `reclaims`: a promotion that it breaks is taken off the refund. `location_id`:
+    where the goods are expected, or were handed over; None: where they left from.
+    """
 
     id: str
     run: int = 1
     status: str = "requested"
+    mode: Literal["rma", "immediate"] = "rma"
     lines: list[ReturnLine]
     receipts: list[Receipt] = []
     reduce_shipping: bool = False
+    location_id: str | None = None
+    fees: list[ReturnFee] | None = None
+    reclaims: bool = False
+    labels: list[Label] = []
     requested_at: str = ""
     reason: str | None = None
     override: Override | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from oms.money.shares import Share
 from oms.money.units import minus, union
 from oms.orders.order import Order
-from oms.orders.quantities import cancelled_units, kept, reserved
+from oms.orders.quantities import arrived, cancelled_units, kept, reserved
 from oms.orders.records import LineState
 from oms.orders.totals import Totals
 from oms.orders.worth import delivery_worth, worth
@@ -60,6 +60,7 @@ def totals(order: Order) -> Totals:
     for change in order.changes.values():
         for fee in [fee for fee in change.fees if change.decided or fee.delivery_group]:
             (charges if fee.delivery_group else fees).append(fee.frozen)
+    fees += charged_for_returns(order)
     return Totals(
         product_amount=sum(share.price for share in goods),
         adjustment_amount=sum(share.adjustment + share.order_adjustment for share in goods),
@@ -68,6 +69,17 @@ def totals(order: Order) -> Totals:
         tax_amount=sum(share.tax for share in [*goods, *charges, *fees]),
         grand_total=sum(share.total for share in [*goods, *charges, *fees]),
     )
+
+
+def charged_for_returns(order: Order) -> list[Share]:
+    """What returns have cost so far, as their invoices say, less what was given back of that."""
+    gross = order.placed.tax_mode == "gross"
+    rows = [(row, 1) for invoice in order.invoices.values() if invoice.return_id for row in invoice.fees]
+    rows += [(row, -1) for memo in order.credit_memos.values() if memo.return_id for row in memo.fees]
+    return [
+        Share(price=row["total_amount" if gross else "net_amount"], taxes=tuple(row["taxes"]), total=row["total_amount"]) * sign
+        for row, sign in rows
+    ]
 
 
 def line_share(order: Order, line_id: str) -> Share:
@@ -107,7 +119,7 @@ def _axis(states: list[LineState], *stages: tuple[str, str, str], start: str) ->
     """Stages from the furthest: (counter, word for all, word for some). 'All' needs at least one unit and is tried before 'some'."""
     units = sum(kept(state) for state in states)
     for counter, all_word, some_word in stages:
-        reached = sum(min(getattr(state, counter) + (state.lost if counter == "delivered" else 0), kept(state)) for state in states)
+        reached = sum(min(arrived(state) if counter == "delivered" else getattr(state, counter), kept(state)) for state in states)
         if units and reached >= units:
             return all_word
         if reached:
@@ -150,7 +162,7 @@ def order_status(order: Order) -> str:
     )
     if quiet and all(kept(state) == 0 for state in states):
         return "cancelled"
-    if quiet and all(_ended(order, state) for state in states) and all(shipment.invoice_id for shipment in order.shipments.values()):
+    if quiet and all(arrived(state) >= kept(state) for state in states) and not order.uninvoiced and not replaces(order):
         return "completed"
     blocked = any(order.open_holds(what) for what in ("allocate", "ship", "capture"))
     return "on_hold" if blocked else "open"
@@ -164,7 +176,7 @@ def attention(order: Order) -> list[str]:
         "hold": any(order.open_holds(what) for what in ("allocate", "ship", "capture")),
         "payment": order.summary.status not in ("received", "declined") and money_owed(order) != "none",
         "exception": any(problem.status == "open" for problem in order.exceptions.values()),
-        "parcel": any(shipment.status in _PARCEL_TROUBLE for shipment in order.shipments.values()),
+        "parcel": any(shipment.status in _PARCEL_TROUBLE and not shipment.ended for shipment in order.shipments.values()),
         "overdue": any(
             fo.ship_by and fo.ship_by < order.now and any(line.open for line in fo.lines.values())
             for fo in order.fulfillment_orders.values()
@@ -176,6 +188,10 @@ def attention(order: Order) -> list[str]:
     return [name for name, raised in flags.items() if raised]
 
 
-def _ended(order: Order, state: LineState) -> bool:
-    """Whether every unit is cancelled, delivered, lost, or came back."""
-    return state.delivered + state.lost >= kept(state)
+def replaces(order: Order) -> bool:
+    """Whether a replacement is still to be placed, sent or delivered."""
+    return (
+        any(state.to_replace for state in order.summary.lines.values())
+        or any(fo.replaces and any(row.open for row in fo.lines.values()) for fo in order.fulfillment_orders.values())
+        or any(parcel.replaces and not parcel.ended for parcel in order.shipments.values())
+    )

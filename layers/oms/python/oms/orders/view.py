@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 from oms.clock import later
 from oms.machines.executions import console_url
 from oms.money.shares import Share
-from oms.money.units import count
+from oms.money.units import Units, count
 from oms.orders import quantities, statuses
 from oms.orders.order import Order
 from oms.orders.records import (
@@ -22,6 +22,7 @@ from oms.orders.records import (
     PlacedTax,
     Promise,
     Return,
+    ReturnFee,
     Shipment,
 )
 from oms.orders.totals import totals_of
@@ -190,6 +191,7 @@ def fulfillment_order_view(order: Order, fo: FulfillmentOrder, personal: Persona
         "ship_by": fo.ship_by,
         "type": fo.type,
         "status": fo.status,
+        **({"replaces": fo.replaces} if fo.replaces else {}),
         "created_at": fo.created_at,
         "lines": [
             {
@@ -218,8 +220,10 @@ def return_view(order: Order, ret: Return) -> dict[str, Any]:
         "order_id": order.id,
         "order_number": order.placed.order_number,
         "status": ret.status,
-        "mode": "rma",
+        "mode": ret.mode,
         "reduce_shipping": ret.reduce_shipping,
+        **({"location_id": ret.location_id} if ret.location_id else {}),
+        **({"fees": [_named_fee(fee) for fee in ret.fees]} if ret.fees is not None else {}),
         "reason": ret.reason,
         **({"override": ret.override.model_dump()} if ret.override else {}),
         "requested_at": ret.requested_at,
@@ -231,13 +235,20 @@ def return_view(order: Order, ret: Return) -> dict[str, Any]:
                 "settled": line.settled,
                 "reason": line.reason,
                 "resolution": line.resolution,
+                **({"extra": True} if line.extra else {}),
             }
             for line in ret.lines
         ],
+        "labels": [label.model_dump(exclude={"key"}, exclude_none=True) for label in ret.labels],
         "receipts": [receipt.model_dump(exclude_none=True) for receipt in ret.receipts],
         "notes": [note.model_dump() for note in ret.notes],
         "credit_memos": [memo.id for memo in order.credit_memos.values() if memo.return_id == ret.id],
+        "invoices": [invoice.id for invoice in order.invoices.values() if invoice.return_id == ret.id],
     }
+
+
+def _named_fee(fee: ReturnFee) -> dict[str, Any]:
+    return {"code": fee.code, **({"percent": fee.percent} if fee.percent else {"amount": fee.frozen.price})}
 
 
 def exception_view(order: Order, exception_id: str) -> dict[str, Any]:
@@ -252,9 +263,15 @@ def exception_view(order: Order, exception_id: str) -> dict[str, Any]:
 def shipment_view(shipment: Shipment) -> dict[str, Any]:
     """A parcel."""
     return {
-        **shipment.model_dump(exclude={"v", "lines", "status_at"}),
-        "lines": [{"line_id": line_id, "quantity": count(units), "units": units} for line_id, units in shipment.lines.items()],
+        **shipment.model_dump(exclude={"v", "lines", "status_at", "replaces", "written_off"}),
+        **({"replaces": shipment.replaces} if shipment.replaces else {}),
+        "lines": _parcel_rows(shipment.lines),
+        **({"written_off": _parcel_rows(shipment.written_off)} if shipment.written_off else {}),
     }
+
+
+def _parcel_rows(lines: Mapping[str, Units]) -> list[dict[str, Any]]:
+    return [{"line_id": line_id, "quantity": count(units), "units": units} for line_id, units in lines.items()]
 
 
 def payment_view(payment: Payment, now: str) -> dict[str, Any]:
@@ -315,7 +332,9 @@ def promise_of(order: Order, line_id: str) -> Promise | None:
     """When the customer was promised a line: what waits by its supply, what a location works on by its ship-by time."""
     state = order.summary.lines[line_id]
     work = [
-        fo for fo in order.fulfillment_orders.values() if (row := fo.lines.get(line_id)) and row.quantity > row.rejected + row.cancelled
+        fo
+        for fo in order.fulfillment_orders.values()
+        if (row := fo.lines.get(line_id)) and row.quantity > row.rejected + row.cancelled and not fo.replaces
     ]
     if state.promise and (state.backordered or not work):
         return state.promise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oms.errors import Conflict
-from oms.ids import invoice_of, invoice_of_change, memo_of, memo_of_change
+from oms.ids import invoice_of, invoice_of_change, invoice_of_return, memo_of, memo_of_change
 from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments import ledger
@@ -69,7 +69,8 @@ def _documents(order: Order, subject: str) -> list[str]:
     if subject in order.fulfillment_orders:
         return [subject, *(invoice_of(parcel.id) for parcel in order.shipments_of(subject))]
     if subject in order.returns:
-        return [memo_of(subject, settled) for settled in range(sum(line.settled for line in order.returns[subject].lines) + 1)]
+        rounds = range(sum(line.settled for line in order.returns[subject].lines) + 1)
+        return [document(subject, settled) for settled in rounds for document in (invoice_of_return, memo_of)]
     if subject in order.changes:
         return [subject, invoice_of_change(subject), memo_of_change(subject)]
     return ["" if subject == order.id else subject]

@@ -64,7 +64,7 @@ def due(order: Order) -> int:
 
 def _declined(order: Order) -> int:
     """What parcels cost that have left, and whose capture was declined."""
-    invoices = [invoice_for(order, parcel) for parcel in order.shipments.values() if not parcel.invoice_id]
+    invoices = [invoice_for(order, parcel) for parcel in order.uninvoiced]
     refused = [each for each in invoices if any(was_declined(payment, each.id) for payment in order.payments.values())]
     others = [payment for payment in order.payments.values() if not any(was_declined(payment, each.id) for each in refused)]
     return sum(open_amount(order, each) for each in refused) - sum(open_at(payment, order.now) for payment in others)
@@ -77,11 +77,11 @@ def surplus(order: Order) -> int:
 
 def uncovered(order: Order) -> dict[str, int]:
     """What is missing for each open fulfillment order that the money does not reach, the most urgent served first. Work that was released
-    on somebody's word is not among them, nor counted."""
-    work = [fo for fo in order.fulfillment_orders.values() if fo.status in (*OPEN, "on_hold") and not fo.trusted_by]
+    on somebody's word is not among them, nor counted; replacements cost nothing."""
+    work = [fo for fo in order.fulfillment_orders.values() if fo.status in (*OPEN, "on_hold") and not fo.trusted_by and not fo.replaces]
     if not work or available(order, max(fo.ship_by for fo in work)) >= to_invoice(order):
         return {}
-    spent = sum(invoice_for(order, parcel).total_amount for parcel in order.shipments.values() if not parcel.invoice_id)
+    spent = sum(invoice_for(order, parcel).total_amount for parcel in order.uninvoiced)
     missing: dict[str, int] = {}
     taken: dict[str, list[list[int]]] = {}
     for fo in sorted(work, key=lambda fo: (fo.ship_by, fo.id)):
@@ -123,7 +123,7 @@ def _share(order: Order, fo: FulfillmentOrder, taken: dict[str, list[list[int]]]
     for line_id, row in fo.lines.items():
         if row.open > 0:
             _, state = order.line(line_id)
-            gone = [parcel.lines.get(line_id, []) for parcel in order.shipments.values()]
+            gone = [parcel.lines.get(line_id, []) for parcel in order.sold]
             free = minus([[1, state.ordered]], union(*gone, cancelled_units(state), taken.get(line_id, [])))
             units: Units = lowest(free, min(row.open, count(free)))
             taken[line_id] = union(taken.get(line_id, []), units)

@@ -45,7 +45,6 @@ def credit_memo_view(order: Order, memo: CreditMemo, begin: int = 0, most: int =
     """A credit memo with at most so many of its lines; `invoices` are those that had invoiced what it gives back."""
     return {
         **_document(order, memo, "credit_memo"),
-        "return_id": memo.return_id,
         "invoices": [{"id": each.id, "number": each.number} for each in order.invoices.values() if _share_units(each, memo)],
         "refunds": memo.refunds,
         "offsets": memo.offsets,
@@ -89,6 +88,7 @@ def _document(order: Order, document: Invoice | CreditMemo, kind: str) -> Fields
         "tax_mode": placed.tax_mode,
         "issued_at": document.issued_at,
         "change_id": document.change_id,
+        "return_id": document.return_id,
         "seller": document.seller,
         "buyer": _buyer(order.personal or Personal()),
         "net_amount": document.net_amount,

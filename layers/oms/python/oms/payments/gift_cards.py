@@ -51,7 +51,7 @@ def delivered_cards(order: Order) -> list[SoldCard]:
     """The cards of all units that were delivered and not paid back since."""
     there: dict[str, Units] = {}
     for line in order.every_line:
-        came = union(*(parcel.lines.get(line.id, []) for parcel in order.shipments.values() if parcel.delivered_at))
+        came = union(*(parcel.brings(line.id) for parcel in order.shipments.values() if parcel.delivered_at))
         gone = [row["units"] for memo in order.credit_memos.values() if memo.return_id for row in memo.lines if row["line_id"] == line.id]
         there[line.id] = minus(came, union(*gone))
     return cards_of(order, there)

@@ -71,6 +71,7 @@ class Invoice(Record):
     shipment_id: str | None = None
     fulfillment_order_id: str | None = None
     change_id: str | None = None
+    return_id: str | None = None
     issued_at: str
     supplied_at: str | None = None
     lines: list[dict[str, Any]] = []
@@ -151,13 +152,25 @@ class Exchange(Stored):
     advance: bool = False
 
 
+class Claim(Stored):
+    """What a claim on a shipment says: what became of its units, and what the customer gets instead. `cost`: what the merchant bears of
+    it, in minor units; `carrier_claim`: what is known of the claim on the carrier."""
+
+    shipment_id: str
+    kind: Literal["lost", "damaged", "missing"]
+    remedy: Literal["reship", "refund"]
+    cost: int | None = None
+    carrier_claim: dict[str, Any] | None = None
+
+
 class Change(Record):
     """Something done to an order after it was placed: a cancellation, an adjustment, a new tender, an authorization to renew.
 
     `worth`: by how much it lowered (or, negative, raised) what the order costs; never more than that is paid back for it. `moves`: its
     money is to be moved now, by the change machine, which has been `started` for it before or not. `stage`: where the units were.
     `layers`, `fees` (due once it is `decided`), `added`, `groups`, `prices`: what it put on the order. `into`: where its credit
-    memo goes. `due_at`: until when locations may answer that were asked for units.
+    memo goes. `claim`: of a claim on a shipment, what it says. `return_id`: the return that an approval was asked for, once it is given.
+    `due_at`: until when locations may answer that were asked for units.
     """
 
     id: str
@@ -171,6 +184,7 @@ class Change(Record):
     started: bool = False
     decided: bool = False
     payment_id: str | None = None
+    return_id: str | None = None
     reason: str | None = None
     note: str | None = None
     lines: list[ChangeLine] = []
@@ -181,6 +195,7 @@ class Change(Record):
     prices: dict[str, int] = {}
     approval: Approval | None = None
     exchange: Exchange | None = None
+    claim: Claim | None = None
     reduce_shipping: bool | None = None
     due_at: str | None = None
     requested_at: str

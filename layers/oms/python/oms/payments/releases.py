@@ -20,8 +20,7 @@ def to_release(order: Order) -> list[Part]:
     is under way, nor what secures the goods of an exchange that are still to come. What has run out needs no release."""
     if order.summary.status in ("received", "declined"):
         return []
-    charged = all(shipment.invoice_id for shipment in order.shipments.values())
-    if not charged or any(state.shipped < kept(state) for state in order.summary.lines.values()):
+    if order.uninvoiced or any(state.shipped < kept(state) for state in order.summary.lines.values()):
         return []
     if to_invoice(order) > 0 or any(sums.pending_capture + sums.pending_authorization for sums in map(fold, order.payments.values())):
         return []  # a change that is not settled yet will invoice the rest
@@ -55,7 +54,7 @@ def is_last(order: Order, invoice: Invoice) -> bool:
     """Whether nothing more will be captured after this invoice, as things stand."""
     if backed(order):
         return False
-    rest = [parcel for parcel in order.shipments.values() if not parcel.invoice_id and parcel.id != invoice.shipment_id]
+    rest = [parcel for parcel in order.uninvoiced if parcel.id != invoice.shipment_id]
     return not rest and all(state.shipped >= kept(state) for state in order.summary.lines.values())
 
 

@@ -65,9 +65,8 @@ def outdated(order: Order, until: str) -> list[Part]:
 
 def renew_until(order: Order) -> str:
     """How long a renewed authorization has to be good for: until the last open work is to ship, and a day at least."""
-    return max(
-        [later(order.now, days=1), *(fo.ship_by for fo in order.fulfillment_orders.values() if any(row.open for row in fo.lines.values()))]
-    )
+    work = [fo for fo in order.fulfillment_orders.values() if not fo.replaces and any(row.open for row in fo.lines.values())]
+    return max([later(order.now, days=1), *(fo.ship_by for fo in work)])
 
 
 def note_expired(order: Order) -> int:

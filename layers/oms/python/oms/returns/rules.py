@@ -6,7 +6,7 @@ the line: a later version changes nothing for what has been sold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -67,7 +67,8 @@ class AppliesTo(Wire):
 
 class ReturnRule(Wire):
     """`PUT /v1/return-rules/{id}`. `window_days`: how long after the delivery of its parcel a unit may be announced (None: for ever).
-    `approval`: whether a return inside the rules needs nobody's approval. `priority`: the lowest number decides, ties by id."""
+    `approval`: whether a return inside the rules needs nobody's approval. `label`: whether a label is bought for it once it is approved.
+    `priority`: the lowest number decides, ties by id."""
 
     window_days: Annotated[int, Strict(), Field(ge=0, le=3650)] | None = None
     final_sale: bool = False
@@ -75,6 +76,7 @@ class ReturnRule(Wire):
     customer_pays_shipping: bool = False
     resolutions: Annotated[list[Resolution], Field(min_length=1, max_length=3)] = RESOLUTIONS
     approval: Literal["automatic", "manual"] = "manual"
+    label: bool = False
     applies_to: AppliesTo = AppliesTo()
     priority: Count = 100
 
@@ -96,6 +98,7 @@ class LineRule(Stored):
     customer_pays_shipping: bool = False
     resolutions: list[Resolution] = RESOLUTIONS
     approval: Literal["automatic", "manual"] = "manual"
+    label: bool = False
 
     @property
     def named(self) -> str:
@@ -154,11 +157,7 @@ def check(
 def in_time(order: Order, line: PlacedLine, units: Units) -> list[list[int]]:
     """Those of the units whose time to be announced is not over."""
     rule = rule_of(line)
-    ended = [
-        parcel.lines.get(line.id, [])
-        for parcel in order.shipments.values()
-        if (end := rule.ends(parcel.delivered_at)) is not None and end < order.now
-    ]
+    ended = [there for there, delivered_at in _arrivals(order, line) if (end := rule.ends(delivered_at)) is not None and end < order.now]
     return minus(units, union(*ended))
 
 
@@ -173,11 +172,21 @@ def choose(order: Order, line: PlacedLine, free: Units, quantity: int) -> list[l
 def against(order: Order, line: PlacedLine, units: Units, resolution: str, pointer: str) -> list[Fault]:
     """All that the line's rule has against a return of these units, parcel by parcel."""
     rule, faults = rule_of(line), []
-    for parcel in order.shipments.values():
-        inside = minus(units, minus(units, parcel.lines.get(line.id, [])))
+    for there, delivered_at in _arrivals(order, line):
+        inside = minus(units, minus(units, there))
         if inside:
-            faults += check(rule, line, inside, parcel.delivered_at, order.now, resolution, pointer)
+            faults += check(rule, line, inside, delivered_at, order.now, resolution, pointer)
     return list(dict.fromkeys(faults))
+
+
+def _arrivals(order: Order, line: PlacedLine) -> Iterator[tuple[Units, str | None]]:
+    """Which units of a line came in one parcel, and when: of what was sent again it counts when the replacement came."""
+    later: Units = []
+    for parcel in sorted(order.shipments.values(), key=lambda parcel: not parcel.replaces):
+        units = minus(parcel.brings(line.id), later) if parcel.delivered_at or not parcel.replaces else []
+        if units:
+            yield units, parcel.delivered_at
+        later = union(later, units) if parcel.replaces else later
 
 
 def fees_for(parts: Sequence[tuple[LineRule, int]], mode: TaxMode) -> list[PlacedFee]:

@@ -19,6 +19,8 @@ KINDS: dict[str, tuple[str, Limited]] = {
     "adjustments": ("adjustment", "adjust"),
     "edits": ("edit", "adjust"),
     "refunds": ("goodwill", "goodwill"),
+    "returns": ("return", "refund"),
+    "claims": ("claim", "goodwill"),
     "exchanges": ("exchange", "refund"),
 }
 """Routes with a limit: the kind of change they make, and which limit counts."""
@@ -81,6 +83,13 @@ def approved(order: Order, change: Change, agent: Agent) -> None:
     """The change is made now, under the id that it has."""
     order.approving = change.id
     order.record("approval.given", change_id=change.id, by=agent.id)
+
+
+def approved_as(order: Order, change_id: str, return_id: str) -> None:
+    """What was approved is a return: the request for it is done, and names it."""
+    update = {"status": "done", "closed_at": order.now, "return_id": return_id}
+    order.changes[change_id] = order.changes[change_id].model_copy(update=update)
+    order.approving = ""
 
 
 def rejected(order: Order, change: Change, agent: Agent, note: str | None) -> None:

@@ -204,7 +204,7 @@ def _cancel(order: Order, change: Change, line_id: str, quantity: int, reason: s
         order.record("order.units_cancelled", line_id=line_id, quantity=loose, units=units, reason=reason)
         settle_charge(order, change, line_id, units)
         numbers = minus(numbers, units)
-    for fo in sorted(order.fulfillment_orders.values(), key=lambda fo: (fo.created_at, fo.id), reverse=True):
+    for fo in sorted(_work(order), key=lambda fo: (fo.created_at, fo.id), reverse=True):
         row = fo.lines.get(line_id)
         asked = min(count(numbers), row.open - row.cancel_requested) if row else 0
         if asked > 0:
@@ -231,7 +231,7 @@ def _let_go(order: Order, line_id: str, quantity: int) -> int:
             order.stock.append(StockChange(line.sku, place, reserve=-part))
             left -= part
             state.pins = {at: units - (part if at == place else 0) for at, units in state.pins.items() if units > part or at != place}
-    for fo in order.fulfillment_orders.values():
+    for fo in _work(order):
         row = fo.lines.get(line_id)
         part = min(left, row.open - row.cancel_requested) if row and _untouched(fo) else 0
         if row and part > 0:
@@ -241,6 +241,11 @@ def _let_go(order: Order, line_id: str, quantity: int) -> int:
             left -= part
             close_work(order, fo)
     return quantity - left
+
+
+def _work(order: Order) -> list[FulfillmentOrder]:
+    """Work on units that were ordered; what is sent once more has left before, and is not cancelled."""
+    return [fo for fo in order.fulfillment_orders.values() if not fo.replaces]
 
 
 def _untouched(fo: FulfillmentOrder) -> bool:

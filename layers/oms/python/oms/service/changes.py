@@ -107,8 +107,8 @@ def uninvoiced_parcels(order: Order, change: Change) -> list[str]:
     touched = [(layer.line_id, [[band.first, band.last] for band in layer.bands]) for layer in change.layers if layer.apart]
     return [
         parcel.id
-        for parcel in order.shipments.values()
-        if not parcel.invoice_id and any(count(minus(units, parcel.lines.get(line_id, []))) < count(units) for line_id, units in touched)
+        for parcel in order.uninvoiced
+        if any(count(minus(units, parcel.lines.get(line_id, []))) < count(units) for line_id, units in touched)
     ]
 
 

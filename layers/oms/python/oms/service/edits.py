@@ -19,7 +19,7 @@ from oms.orders.layers import changed, each_unit, layers_of
 from oms.orders.order import Order
 from oms.orders.placing import Address, Charge, Line
 from oms.orders.pricing import destination_of, price_line, rates_of
-from oms.orders.quantities import add_units, kept, open_units
+from oms.orders.quantities import add_units, kept
 from oms.orders.records import LineState, PlacedTax
 from oms.orders.reserve import reserve
 from oms.orders.worth import delivery_worth
@@ -96,8 +96,7 @@ def edit(order: Order, request: EditRequest, stock: Callable[[set[str]], StockRo
             more |= _do(order, change, operation, f"/operations/{index}")
     if more:
         reserve(order, stock({order.line(line_id)[0].sku for line_id in more}), settings, only=more)
-    if any(open_units(state) > 0 for state in order.summary.lines.values()):
-        reopen(order)
+    reopen(order)
     if change.asks:
         set_deadline(order, change, settings)
         go_on(order, change)
@@ -263,7 +262,10 @@ def _route_anew(order: Order, group_id: str, why: str) -> None:
 def _open_group(order: Order, group_id: str, at: str) -> str:
     if group_id not in {group.id for group in order.groups}:
         raise invalid(Fault(f"the order has no delivery group '{group_id}'", at))
-    if not any(_unshipped(order, line.id) for line, _ in order.lines_of(order.group(group_id))):
+    again = any(
+        fo.replaces and fo.delivery_group == group_id and fo.status in (*OPEN, "on_hold") for fo in order.fulfillment_orders.values()
+    )
+    if not again and not any(_unshipped(order, line.id) for line, _ in order.lines_of(order.group(group_id))):
         raise Conflict("everything of this delivery group has left", kind="not-editable", errors=[Fault("nothing is left to ship", at)])
     return group_id
 

@@ -7,13 +7,15 @@ from zlib import crc32
 from pydantic import Field
 
 from oms.errors import Conflict, Fault, NotFound, invalid
+from oms.fulfillment.arrivals import arrive
 from oms.fulfillment.unfillable import give_up, why_unfillable
-from oms.fulfillment.work import arrive, cancel_work
+from oms.fulfillment.work import cancel_work
 from oms.orders.order import Order
 from oms.orders.records import FulfillmentOrder, Hold, ProcessException
 from oms.orders.statuses import totals
 from oms.payments.by_hand import note_by_hand
 from oms.payments.cover import release_covered, surplus
+from oms.returns.states import want_no_label
 from oms.service.changes import open_change
 from oms.wire import Amount, Key, Text, Wire
 
@@ -35,6 +37,11 @@ _HINTS = {
         "payment",
         "Look at the gateway whether this instruction moved money. Resolve it as recorded if it did, or as not_done if it did not.",
     ),
+    "NoReplacement": (
+        "stock",
+        "No location can send the replacement. Put stock, then retry; or resolve it as a refund instead.",
+    ),
+    "NoLabel": ("carrier", "The carrier will not sell this label. Agree with the customer on another way back, then resolve it."),
     "Conflict": ("state", "The record does not allow this step now. Read the cause, change what blocks it, then retry."),
     "States.Timeout": ("timeout", "The step took too long. Retry; if it repeats, look at the function's log."),
     "Retryable": ("outage", "A provider could not be reached after several tries. Retry when it is back."),
@@ -91,6 +98,8 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
         "Unfillable": ["resolve:cancel_and_refund"],
         # An authorization that was made is of no use without the gateway's name for it, which only its own news can tell.
         "Unsure": ["resolve:not_done"] if step == "Capture" else ["resolve:recorded", "resolve:not_done"],
+        "NoReplacement": ["resolve:refund"],
+        "NoLabel": ["resolve:no_label"],
     }
     money = _MONEY.get(step, []) if kind == "payment" and error != "Unsure" else []
     actions = ["retry", *by.get(error, []), *money, "abandon"]
@@ -142,7 +151,7 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
         raise invalid(Fault(f"this exception can be resolved by {' or '.join(offered) or 'nothing'}; or use /retry, /abandon", "/action"))
     close_exception(order, problem, "resolved", action, note)
     if action == "mark_delivered":
-        arrive(order, [parcel for parcel in order.shipments_of(problem.subject) if not parcel.delivered_at], order.now)
+        arrive(order, order.under_way(problem.subject), order.now)
     _let_go(order, problem)
     if action == "accept" and problem.subject.startswith("hold_") and surplus(order):
         open_change(order, "overpayment", worth=surplus(order), reason=problem.cause)
@@ -150,6 +159,12 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
         order.summary.gives_up = True  # Allocate, where it goes on, looks a last time
     if action in ("release_anyway", "cancel"):
         _decide_unpaid(order, order.fulfillment_orders[problem.subject], action, by)
+    if action == "refund":
+        from oms.returns.replacing import refund_instead  # noqa: PLC0415 it is seldom needed
+
+        refund_instead(order, order.returns[problem.subject])
+    if action == "no_label":
+        want_no_label(order.returns[problem.subject])
     if action in ("recorded", "not_done"):
         note_by_hand(order, problem.subject, done=action == "recorded", note=note or "")
 
@@ -173,7 +188,7 @@ def release_paid(order: Order) -> None:
     """Release work that was held for want of money and is covered now, and close what was open about it and about parcels whose capture
     was declined: their execution goes on, and tries again."""
     released = release_covered(order)
-    released += [fo.id for fo in order.fulfillment_orders.values() if any(not parcel.invoice_id for parcel in order.shipments_of(fo.id))]
+    released += [fo.id for fo in order.fulfillment_orders.values() if any(parcel.to_invoice for parcel in order.shipments_of(fo.id))]
     for problem in list(order.exceptions.values()):
         if problem.status == "open" and problem.kind == "payment" and problem.subject in released:
             close_exception(order, problem, "resolved", "paid", None)

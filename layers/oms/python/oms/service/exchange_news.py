@@ -63,16 +63,19 @@ def is_over(order: Order, about: Exchange) -> bool:
 
 
 def outcome(order: Order, about: Exchange) -> str:
-    """How the exchange ends: done, partial, or refused when none of the old goods came, nor was stopped."""
-    came = wanted = 0
+    """How the exchange ends: done, partial, or refused when none of the old goods came, nor was stopped. What came unannounced makes up for
+    nothing that was announced."""
+    came = wanted = anything = 0
     if about.return_id:
-        came += sum(line.settled for line in order.returns[about.return_id].lines)
-        wanted += sum(line.quantity for line in order.returns[about.return_id].lines)
+        rows = order.returns[about.return_id].lines
+        anything += sum(line.settled for line in rows)
+        came += sum(line.settled for line in rows if not line.extra)
+        wanted += sum(line.quantity for line in rows if not line.extra)
     if about.cancellation_id:
         lines = order.changes[about.cancellation_id].lines
         came += sum(count(line.units) for line in lines)
         wanted += sum(count(line.units) + count(line.held) + line.refused for line in lines)
-    return "refused" if not came else "done" if came >= wanted else "partial"
+    return "refused" if not came + anything else "done" if came >= wanted else "partial"
 
 
 def told(order: Order, change_id: str, run: int, amount: int) -> None:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from oms.orders.placing import Adjustment, Charge, Product, Tax
 from oms.payments.tender_request import Tender
-from oms.returns.returns import OverrideRequest
+from oms.returns.requests import OverrideRequest
 from oms.service.asking import Asked
 from oms.wire import Amount, Key, Metadata, Quantity, Text, Wire
 

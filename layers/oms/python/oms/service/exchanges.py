@@ -21,6 +21,7 @@ from oms.payments.offsets import offsets
 from oms.payments.payouts import EXCHANGE
 from oms.payments.records import Change, CreditMemo, Exchange
 from oms.returns import returns
+from oms.returns.requests import ReturnLineRequest
 from oms.service import recalls
 from oms.service.cancellations import CancelLine, CancelRequest, cancel
 from oms.service.changes import begin_change
@@ -89,9 +90,16 @@ def decided(order: Order, ret: Return | None, cancellation: Change | None) -> tu
         recalls.decide(copy, mine)
     if ret is None:
         return copy, None
-    for row in copy.returns[ret.id].lines:
+    theirs = copy.returns[ret.id]
+    for row in theirs.lines:
         row.received = row.quantity
-    return copy, returns.credit(copy, copy.returns[ret.id])
+    memo = returns.credit(copy, theirs)
+    invoice = returns.charge(copy, theirs, memo) if memo else None
+    if invoice:
+        # What the return costs stays open for the memo to be taken off it.
+        invoice.receivables = [{"payment_id": None, "amount": invoice.total_amount, "due_at": copy.now}]
+        copy.invoices[invoice.id] = invoice
+    return copy, memo
 
 
 def expected_worth(order: Order, ret: Return | None, cancellation: Change | None) -> int:
@@ -139,7 +147,7 @@ def _return(order: Order, request: ExchangeRequest, back: dict[int, int], settin
     rows = [request.return_lines[index] for index in back]
     asked = returns.ReturnRequest(
         lines=[
-            returns.ReturnLineRequest(line_id=row.line_id, quantity=units, reason=row.reason or request.reason or "")
+            ReturnLineRequest(line_id=row.line_id, quantity=units, reason=row.reason or request.reason or "")
             for row, units in zip(rows, back.values(), strict=True)
         ],
         reduce_shipping=request.reduce_shipping,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
 from oms.orders.quantities import cancelled_units
+from oms.orders.records import ReturnLine
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ def free_units(order: Order, line_id: str) -> list[list[int]]:
 
 
 def gone_units(order: Order, line_id: str) -> list[list[int]]:
-    """Units that have left."""
-    return union(*(parcel.lines.get(line_id, []) for parcel in order.shipments.values()))
+    """Units that have left; sending them again changes nothing."""
+    return union(*(parcel.lines.get(line_id, []) for parcel in order.sold))
 
 
 def held_units(order: Order, line_id: str) -> list[list[int]]:
@@ -48,6 +49,10 @@ def held_units(order: Order, line_id: str) -> list[list[int]]:
 
 
 def returning_units(order: Order, line_id: str) -> list[list[int]]:
-    """Units that are on their way back, or have been."""
+    """Units that are on their way back, or have been; those that were replaced are with the customer again."""
     rows = [row for ret in order.returns.values() for row in ret.lines if row.line_id == line_id]
-    return union(*(lowest(row.units, count(row.units) - row.closed) for row in rows))
+    return union(*(minus(lowest(row.units, count(row.units) - row.closed), _replaced(row)) for row in rows))
+
+
+def _replaced(row: ReturnLine) -> Units:
+    return lowest(row.units, row.settled) if row.resolution == "replace" else []

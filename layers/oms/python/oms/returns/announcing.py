@@ -1,0 +1,141 @@
+"""Announce a return: which units come back, by which rules, and what it will cost."""
+
+from __future__ import annotations
+
+from oms.errors import Conflict, Fault, Forbidden, invalid
+from oms.money.units import count, lowest
+from oms.orders.order import Order
+from oms.orders.records import Label, Override, PlacedLine, Return, ReturnFee, ReturnLine
+from oms.returns.lifecycle import approve
+from oms.returns.requests import ReceivedLine, ReceiveRequest, ReturnLineRequest, ReturnRequest
+from oms.returns.states import returnable
+from oms.service.bundles import with_components
+from oms.service.fee_requests import fees_of
+from oms.service.reasons import check_reason
+from oms.settings import Settings
+
+
+def request_return(order: Order, request: ReturnRequest, settings: Settings, *, by: str = "", self_service: bool = False) -> Return:
+    """Announce a return of delivered units (shipped ones, where nobody confirms delivery). It is approved at once where the rule of every
+    line says so; with mode `immediate` the goods are here, and it is received too. `by`: who asks; `self_service`: a customer.
+
+    Conflict if more than can come back, or the rules are against it and no agent overrides them; Invalid for a reason not in the
+    catalogue, or an unknown location; Forbidden for a customer who overrides.
+    """
+    if self_service and request.override:
+        raise Forbidden("only the shop may take a return that the rules are against; leave /override out")
+    wanted = _wanted(order, request, settings, self_service=self_service)
+    lines, against, at_once, label = _taken(order, request, wanted, settings)
+    if against and not request.override:
+        hint = "" if self_service else "; an agent may take it all the same with override"
+        raise Conflict(f"the return rules do not allow this{hint}", kind="not-returnable", errors=against)
+    ret = Return(
+        id=order.next_id("ret"),
+        mode=request.mode,
+        lines=lines,
+        reduce_shipping=request.reduce_shipping,
+        location_id=request.location_id,
+        fees=None if request.fees is None else [ReturnFee(**fee.model_dump(include=_FEE)) for fee in fees_of(order, request.fees)],
+        reclaims=settings.channel(order.placed.channel).on_break == "reclaim" and not request.waive_reclaim,
+        requested_at=order.now,
+    )
+    if against and request.override:
+        ret.override = Override(reason=request.override.reason, by=by, against=[fault.detail for fault in against])
+    order.returns[ret.id] = ret
+    for coming in lines:
+        order.summary.lines[coming.line_id].return_initiated += coming.quantity
+    if request.label or (label and request.mode == "rma"):
+        ret.labels.append(new_label(order, ret, "sandbox"))
+    order.record(
+        "return.requested",
+        return_id=ret.id,
+        mode=None if ret.mode == "rma" else ret.mode,
+        lines={line.line_id: line.quantity for line in lines},
+        overridden=ret.override.against if ret.override else None,
+    )
+    if request.mode == "immediate":
+        _hand_over(order, ret, request, settings)
+    elif at_once and not ret.override:
+        approve(order, ret)
+    return ret
+
+
+_FEE = set(ReturnFee.model_fields)
+
+
+def new_label(order: Order, ret: Return, carrier: str) -> Label:
+    """A label that is still to be bought, under a key of its own."""
+    return Label(key=f"{ret.id}/label/{len(ret.labels) + 1}", carrier=carrier, requested_at=order.now)
+
+
+def _wanted(order: Order, request: ReturnRequest, settings: Settings, *, self_service: bool) -> dict[str, tuple[int, ReturnLineRequest]]:
+    """Units per line with what is said of them, the components of whole bundles included. Invalid for what makes no sense."""
+    named: dict[str, ReturnLineRequest] = {}
+    faults: list[Fault] = []
+    for index, row in enumerate(request.lines):
+        if row.line_id in named:
+            faults.append(Fault("this line is named twice; add the quantities up", f"/lines/{index}/line_id"))
+        elif row.line_id not in order.summary.lines:
+            faults.append(Fault(f"the order has no line '{row.line_id}'", f"/lines/{index}/line_id"))
+        named[row.line_id] = row
+        faults += check_reason(settings, "return", row.reason, f"/lines/{index}/reason", self_service=self_service)
+    if request.location_id and request.location_id not in settings.locations:
+        faults.append(Fault(f"there is no location '{request.location_id}'", "/location_id"))
+    if faults:
+        raise invalid(*faults)
+    at = {row.line_id: f"/lines/{index}/line_id" for index, row in enumerate(request.lines)}
+    together, faults = with_components(order, {key: row.quantity for key, row in named.items()}, lambda key: at[key])
+    if faults:
+        raise Conflict("a bundle comes back as it was sold", kind="not-returnable", errors=faults)
+    return {key: (quantity, named.get(key) or named[order.line(key)[0].bundle_of or ""]) for key, quantity in together.items()}
+
+
+def _taken(
+    order: Order, request: ReturnRequest, wanted: dict[str, tuple[int, ReturnLineRequest]], settings: Settings
+) -> tuple[list[ReturnLine], list[Fault], bool, bool]:
+    """The rows of the return; what the rules have against it, whether they approve it by themselves, and whether they give a label."""
+    at = {row.line_id: f"/lines/{index}" for index, row in enumerate(request.lines)}
+    lines: list[ReturnLine] = []
+    against: list[Fault] = []
+    faults: list[Fault] = []
+    automatic, label = True, False
+    for line_id, (quantity, row) in wanted.items():
+        line, _ = order.line(line_id)
+        pointer = at.get(line_id, at[row.line_id])
+        units = returnable(order, line, settings)
+        if quantity > count(units):
+            faults.append(Fault(f"{quantity} asked, {count(units)} can be returned", f"{pointer}/quantity"))
+            continue
+        chosen, found, at_once, gives_label = _by_rule(order, line, units, quantity, row.resolution, pointer)
+        against, automatic, label = against + found, automatic and at_once, label or gives_label
+        lines.append(ReturnLine(line_id=line.id, units=chosen, reason=row.reason, resolution=row.resolution, quantity=quantity))
+    if faults:
+        raise Conflict("more than can be returned", kind="not-returnable", errors=faults)
+    return lines, against, automatic, label
+
+
+def _by_rule(
+    order: Order, line: PlacedLine, units: list[list[int]], quantity: int, resolution: str, pointer: str
+) -> tuple[list[list[int]], list[Fault], bool, bool]:
+    """The units that come back, what the line's rule has against it, whether it approves it by itself, whether a label goes with it."""
+    if not line.return_rule and not (line.product or {}).get("final_sale"):
+        return lowest(units, quantity), [], False, False
+    from oms.returns import rules  # noqa: PLC0415 few shops have any, and every cold start would pay for it
+
+    chosen, rule = rules.choose(order, line, units, quantity), rules.rule_of(line)
+    return chosen, rules.against(order, line, chosen, resolution, pointer), rule.approval == "automatic", rule.label
+
+
+def _hand_over(order: Order, ret: Return, request: ReturnRequest, settings: Settings) -> None:
+    """The goods are here: approved and received in the same breath, each line as it was found."""
+    from oms.returns.receiving import receive  # noqa: PLC0415 most returns are announced first
+
+    approve(order, ret)
+    said = {row.line_id: row for row in request.lines}
+    rows = []
+    for line in ret.lines:
+        row = said.get(line.line_id) or said[order.line(line.line_id)[0].bundle_of or ""]
+        rows.append(
+            ReceivedLine(line_id=line.line_id, quantity=line.quantity, condition=row.condition or "resellable", disposition=row.disposition)
+        )
+    receive(order, ret, ReceiveRequest(lines=rows, location_id=request.location_id), settings)

@@ -1,0 +1,152 @@
+"""A box arrived. What was expected counts as received; more of what may come back is taken with it; the rest is kept on record, pays
+nothing, and somebody is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+from oms.errors import Fault, invalid
+from oms.money.units import count, lowest
+from oms.orders.order import Order, StockChange
+from oms.orders.records import PlacedLine, ProcessException, Receipt, Return, ReturnLine
+from oms.returns.requests import USUAL, ReceivedLine, ReceiveRequest
+from oms.returns.states import COMING, expect, returnable, shipped_from
+from oms.settings import Settings
+
+KIND = "unexpected_goods"
+_HINT = "Ask the customer whose goods these are. Take them back as a return of their order, or send them back; then resolve it."
+
+
+def receive(order: Order, ret: Return, request: ReceiveRequest, settings: Settings) -> None:
+    """Note what was in a box, and count it. Wrong items, and what could not be returned, pay nothing. Invalid for unknown names."""
+    expect(ret, "receive", *COMING)
+    faults = [
+        Fault(f"the order has no line '{row.line_id}'", f"/lines/{index}/line_id")
+        for index, row in enumerate(request.lines)
+        if row.line_id and row.line_id not in order.summary.lines
+    ]
+    place = request.location_id or ret.location_id
+    if place and place not in settings.locations:
+        faults.append(Fault(f"there is no location '{place}'", "/location_id"))
+    if faults:
+        raise invalid(*faults)
+    before, surplus = sum(line.received for line in ret.lines), []
+    for row in request.lines:
+        left = 0 if row.condition == "wrong_item" else row.quantity
+        for line_id in _lines_of(order, ret, row) if left else ():
+            taken = _take(order, ret, line_id, left, settings)
+            if taken:
+                _note(order, ret, row, line_id, taken, place or shipped_from(order, line_id))
+            left -= taken
+        if row.condition == "wrong_item" or left:
+            quantity = row.quantity if row.condition == "wrong_item" else left
+            surplus.append(_note_surplus(order, ret, row, quantity, place))
+    if sum(line.received for line in ret.lines) > before:
+        ret.status = "received" if not any(line.open for line in ret.lines) else "partially_received"
+    told = [row.model_dump(exclude_none=True, exclude={"note"}) for row in request.lines]
+    order.record("return.received", return_id=ret.id, lines=told, surplus=sum(each.quantity for each in surplus) or None)
+    _call_somebody(order, ret, surplus)
+
+
+def _lines_of(order: Order, ret: Return, row: ReceivedLine) -> list[str]:
+    """The lines that received goods may be of, those that are expected first."""
+    if row.line_id:
+        return [row.line_id]
+    same = [line.id for line in order.every_line if line.sku == row.sku]
+    expected = [line.line_id for line in ret.lines if line.open]
+    return sorted(same, key=lambda line_id: line_id not in expected)
+
+
+def _take(order: Order, ret: Return, line_id: str, quantity: int, settings: Settings) -> int:
+    """Count up to so many units of a line: those that are expected, then others that may come back as well. Returns how many."""
+    left = quantity
+    mine = [line for line in ret.lines if line.line_id == line_id]
+    for line in mine:
+        part = min(left, line.open)
+        line.received += part
+        left -= part
+    placed, state = order.line(line_id)
+    units = _also(order, placed, left, mine[0].resolution if mine else "refund", settings) if left else []
+    if units:
+        more = count(units)
+        resolution, reason = (mine[0].resolution, mine[0].reason) if mine else ("refund", "")
+        ret.lines.append(
+            ReturnLine(line_id=line_id, units=units, quantity=more, received=more, resolution=resolution, reason=reason, extra=True)
+        )
+        state.return_initiated += more
+        left -= more
+    return quantity - left
+
+
+def _also(order: Order, line: PlacedLine, quantity: int, resolution: str, settings: Settings) -> list[list[int]]:
+    """Units beyond what was announced that may come back, as far as the line's rule has nothing against it."""
+    units = returnable(order, line, settings)
+    if line.return_rule or (line.product or {}).get("final_sale"):
+        from oms.returns import rules  # noqa: PLC0415 as in announcing
+
+        units = [] if rules.rule_of(line).final_sale else rules.in_time(order, line, units)
+        if resolution not in rules.rule_of(line).resolutions:
+            units = []
+    return lowest(units, min(quantity, count(units)))
+
+
+def _note(order: Order, ret: Return, row: ReceivedLine, line_id: str, quantity: int, place: str) -> None:
+    ret.receipts.append(
+        Receipt(
+            line_id=line_id,
+            quantity=quantity,
+            condition=row.condition,
+            disposition=row.disposition or USUAL[row.condition],
+            location_id=place,
+            note=row.note,
+            at=order.now,
+        )
+    )
+
+
+def _note_surplus(order: Order, ret: Return, row: ReceivedLine, quantity: int, place: str | None) -> Receipt:
+    """Goods that pay nothing. Whose they are is not known: they are set apart, unless somebody says that they go on the shelf."""
+    line_id = row.line_id or next(iter(_lines_of(order, ret, row)), "")
+    sku = row.sku or (order.line(line_id)[0].sku if row.condition != "wrong_item" else None)
+    receipt = Receipt(
+        line_id=line_id,
+        sku=sku,
+        quantity=quantity,
+        condition=row.condition,
+        disposition=row.disposition or "quarantine",
+        location_id=place or shipped_from(order, ret.lines[0].line_id),
+        note=row.note,
+        at=order.now,
+        settled=True,
+        surplus=True,
+    )
+    ret.receipts.append(receipt)
+    if receipt.disposition == "restock" and sku:
+        order.stock.append(StockChange(sku, receipt.location_id, on_hand=quantity))
+    return receipt
+
+
+def _call_somebody(order: Order, ret: Return, surplus: Sequence[Receipt]) -> None:
+    """An exception about what came unexpectedly; what the box should have held instead, a wrong item, is named by its line."""
+    if not surplus:
+        return
+    number = len(ret.receipts)
+    exception_id = f"exc_{order.id.removeprefix('ord_')}_{crc32(f'{ret.id}/{KIND}/{number}'.encode()):08x}"
+    details: list[dict[str, Any]] = [
+        each.model_dump(include={"line_id", "sku", "quantity", "condition", "location_id"}, exclude_none=True) for each in surplus
+    ]
+    what = ", ".join(f"{each.quantity} of {each.sku or f'something else instead of line {each.line_id}'}" for each in surplus)
+    order.exceptions[exception_id] = ProcessException(
+        id=exception_id,
+        kind=KIND,
+        step="Wait for goods",
+        cause=f"{ret.id} brought {what}, which nothing is paid for"[:1000],
+        hint=_HINT,
+        actions=["resolve:accept", "abandon"],
+        subject=ret.id,
+        opened_at=order.now,
+        details=details,
+    )
+    order.record("exception.opened", exception_id=exception_id, kind=KIND, step="Wait for goods", subject=ret.id)

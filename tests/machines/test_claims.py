@@ -1,0 +1,138 @@
+"""Whole lives of parcels that are lost, damaged, written off, sent again, through the synthesised machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.machines.engine import Engine
+from tests.support.service import event, law_two, replacement, units
+from tests.support.world import JSON, order_body
+
+
+def act(engine: Engine, path: str, body: JSON | None = None) -> Any:
+    """A command that must succeed; the machines come to rest after it."""
+    answer = engine.world.done("POST", path, body)
+    engine.settle()
+    return answer
+
+
+def sent(engine: Engine) -> Any:
+    """An order whose only parcel is on its way, as T1."""
+    order_id = engine.world.place(order_body())["id"]
+    engine.settle()
+    fo = engine.world.order(order_id)["fulfillment_orders"][0]["id"]
+    engine.world.ship(fo, {"1": 2, "2": 1}, "T1")
+    engine.settle()
+    return engine.world.order(order_id)
+
+
+def again(engine: Engine, order: Any) -> Any:
+    return engine.world.order(order["id"])
+
+
+def news(engine: Engine, number: str, status: str) -> None:
+    assert engine.world.carrier(number, status).body["changed"]
+    engine.settle()
+
+
+def claims_of(order: Any) -> str:
+    return f"/v1/shipments/{order['shipments'][0]['id']}/claims"
+
+
+def test_a_lost_parcel_is_sent_again_by_a_machine_without_money(engine: Engine) -> None:
+    order = sent(engine)
+    lost = order["fulfillment_orders"][0]["id"]
+    act(engine, claims_of(order), event("service/claim_lost_reship"))
+    fo = replacement(again(engine, order))
+    assert engine.statuses() == {order["id"]: "SUCCEEDED", lost: "SUCCEEDED", fo["id"]: "Ship"}
+    engine.world.ship(fo["id"], {"1": 2, "2": 1}, "R1")
+    engine.settle()
+    assert engine.path(fo["id"]) == ["Ship", "Deliver"]
+    assert again(engine, order)["status"] == "open"
+    news(engine, "R1", "delivered")
+    done = again(engine, order)
+    assert (done["status"], done["payment_status"], done["delivery_status"]) == ("completed", "captured", "delivered")
+    assert set(engine.statuses().values()) == {"SUCCEEDED"}
+    assert (engine.world.gateway.moved("capture"), engine.world.gateway.moved("refund")) == ([3500], [])
+    law_two(done)
+
+
+def test_a_lost_parcel_that_is_paid_back_ends_the_order(engine: Engine) -> None:
+    order = sent(engine)
+    body = {"kind": "lost", "remedy": "refund", "lines": [units("1", 2), units("2", 1)], "reduce_shipping": True}
+    change = act(engine, claims_of(order), body)["change"]["id"]
+    done = again(engine, order)
+    assert (done["status"], done["payment_status"]) == ("completed", "refunded")
+    assert engine.path(change) == ["Settle", "Settled"]
+    assert set(engine.statuses().values()) == {"SUCCEEDED"}, "nobody waits for a parcel that is written off"
+    assert engine.world.gateway.moved("refund") == [3500]
+    law_two(done)
+
+
+def test_a_claim_on_a_parcel_that_comes_back_closes_what_was_asked_about_it(engine: Engine) -> None:
+    order = sent(engine)
+    fo = order["fulfillment_orders"][0]["id"]
+    news(engine, "T1", "return_to_sender")
+    assert engine.statuses()[fo] == "Raise exception: Deliver"
+    act(engine, claims_of(order), {"kind": "lost", "remedy": "refund", "lines": [units("1", 2)]})
+    assert engine.statuses()[fo] == "Raise exception: Deliver", "a part of the parcel is still awaited"
+    act(engine, claims_of(order), {"kind": "lost", "remedy": "refund", "lines": [units("2", 1)], "reduce_shipping": True})
+    done = again(engine, order)
+    assert (engine.statuses()[fo], done["status"], done["attention"]) == ("SUCCEEDED", "completed", [])
+    assert [problem["action"] for problem in done["exceptions"]] == ["claimed"]
+
+
+@pytest.mark.parametrize("how", ["reject", "reroute", "drain"])
+def test_a_replacement_that_loses_its_place_is_placed_again(engine: Engine, how: str) -> None:
+    order = sent(engine)
+    act(engine, claims_of(order), event("service/claim_lost_reship"))
+    fo = replacement(again(engine, order))
+    if how == "drain":
+        act(engine, "/v1/locations/berlin/drain", {"reason": "flood"})
+    else:
+        act(engine, f"/v1/fulfillment-orders/{fo['id']}/{how}", {"reason": "flood"})
+    moved = replacement(again(engine, order), 1)
+    assert (moved["location_id"], engine.statuses()[moved["id"]], engine.statuses()[fo["id"]]) == ("lyon", "Ship", "SUCCEEDED")
+    assert (engine.world.figures("A"), engine.world.figures("A", "lyon")) == ((8, 0), (10, 2))
+    engine.world.ship(moved["id"], {"1": 2, "2": 1}, "R1")
+    engine.settle()
+    news(engine, "R1", "delivered")
+    assert (again(engine, order)["status"], set(engine.statuses().values())) == ("completed", {"SUCCEEDED"})
+
+
+@pytest.mark.parametrize("action", ["retry", "resolve"])
+def test_a_replacement_that_nobody_can_send_is_decided_by_a_person(engine: Engine, action: str) -> None:
+    world = engine.world
+    order = sent(engine)
+    act(engine, claims_of(order), {"kind": "lost", "remedy": "reship", "lines": [units("1", 2)], "reason": "lost"})
+    world.stock("A", "lyon", 0)
+    act(engine, f"/v1/fulfillment-orders/{replacement(again(engine, order))['id']}/reject", {"reason": "flood"})
+    (problem,) = world.done("GET", "/v1/exceptions")["data"]
+    assert (problem["kind"], "2 of A (line 1, refused by berlin)" in problem["cause"]) == ("allocation", True)
+    if action == "retry":
+        world.stock("A", "lyon", 5)
+    act(engine, f"/v1/exceptions/{problem['id']}/{action}", {"action": "cancel_and_refund"} if action == "resolve" else None)
+    after = again(engine, order)
+    if action == "retry":
+        assert replacement(after, 1)["status"] == "released"
+        return
+    assert (world.gateway.moved("refund"), after["lines"][0]["quantities"]["reshipped"]) == ([2400], 0)
+    assert after["lines"][0]["quantities"]["cancelled"] == 0
+    law_two(after)
+    news(engine, "T1", "delivered")  # with line 2, which nobody has claimed
+    assert set(engine.statuses().values()) == {"SUCCEEDED"}
+    assert again(engine, order)["status"] == "completed"
+
+
+def test_what_waits_for_a_place_is_found_when_its_execution_has_died(engine: Engine) -> None:
+    world = engine.world
+    order = sent(engine)
+    act(engine, claims_of(order), event("service/claim_lost_reship"))
+    world.done("POST", f"/v1/fulfillment-orders/{replacement(again(engine, order))['id']}/reject", {"reason": "flood"})
+    world.wire.stream.clear()  # nobody hears that it has to be placed again
+    world.advance(minutes=6)
+    world.invoke("reconcile", {})
+    engine.settle()
+    assert replacement(again(engine, order), 1)["location_id"] == "lyon"
