@@ -122,3 +122,22 @@ def test_goods_that_are_not_paid_yet_lower_what_is_owed_and_bring_nothing(world:
 
 
 A_PRICE = 1200
+
+
+def test_what_the_return_costs_is_taken_off_what_the_old_goods_bring(world: World) -> None:
+    rule = {"fees": [{"code": "restocking", "amount": 200, "taxes": [{"name": "VAT", "rate": "20"}]}], "approval": "automatic"}
+    world.done("PUT", "/v1/return-rules/usual", rule)
+    old = world.delivered(order_body())
+    seen = ask(world, old["id"], {"1": 1}, new_line("A", 1), preview=True).body["balances"]
+    assert (seen["fee_amount"], seen["grand_total"], seen["amount_due"], seen["refund_due"]) == (200, 200, 200, 0)
+    about, new = exchanged(world, old["id"], {"1": 1}, new_line("A", 1))
+    assert [(row["method"], row["amount"]) for row in new["payments"]] == [("exchange", 1000), ("card", 200)]
+    world.step("capture", "Capture", new["id"])
+    world.done("POST", f"/v1/returns/{about['return_id']}/receive", {"lines": [{"line_id": "1", "quantity": 1}]})
+    world.step("return_order", "Return", old["id"], return_id=about["return_id"])
+    go_on(world, old["id"])
+    old, new = world.order(old["id"]), send(world, new["id"])
+    assert (old["payment"]["refunded"], old["payment"]["invoiced"], new["payment"]["captured"]) == (1000, 3700, 1200)
+    assert (old["exchanges"][0]["status"], new["money_owed"], world.gateway.moved("refund")) == ("done", "none", [])
+    law(old)
+    law(new)
