@@ -22,10 +22,11 @@ from oms.orders.order import Order
 from oms.orders.records import Personal
 from oms.orders.view import exception_view, line_views, order_view, parts_view, return_view
 from oms.payments import breaker
+from oms.returns.states import OVER, STATUSES
 from oms.returns.states import find as find_return
 from oms.service.exceptions import find as find_exception
 from oms.service.shortages import PREFIX, shortage_view
-from oms.storage.orders import claim_of, listed, load, status_lists, timeline
+from oms.storage.orders import claim_of, listed, load, return_lists, status_lists, timeline
 from oms.storage.shortages import read_shortage
 
 app = create_api()
@@ -135,7 +136,7 @@ def get_timeline(order_id: str) -> Response[str]:
 
 @app.get("/v1/returns")
 def get_returns() -> Response[str]:
-    """Open returns in a status, oldest first; or the one that a tracking number brings back."""
+    """Returns in a status, oldest first, those that are over newest first; or the one that a tracking number brings back."""
     query = app.current_event.query_string_parameters or {}
     if ("status" in query) == ("tracking_number" in query):
         raise invalid(Fault("name a status or a tracking_number, one of them", "/status"))
@@ -143,7 +144,14 @@ def get_returns() -> Response[str]:
         holder = claim_of(f"tracking#{query['tracking_number']}") or {}
         found = [return_view(order, find_return(order, key)) for key, order in _by_holder(holder)]
         return reply(200, {"data": found, "next_cursor": None})
-    return _page(f"returns#{query['status']}", "state#return#", lambda order, key: return_view(order, find_return(order, key)))
+    if query["status"] not in STATUSES:
+        raise invalid(Fault(f"there are {', '.join(STATUSES)}", "/status"))
+    limit, after, over = page_size(app), after_cursor(app), query["status"] in OVER
+    found = [row for name in return_lists(query["status"]) for row in listed(name, newest_first=over, limit=limit, after=after)]
+    rows = sorted(found, key=lambda row: row["at"], reverse=over)[:limit]
+    keys = [(load(row["pk"]), row["sk"].removeprefix("state#return#")) for row in rows]
+    content = [return_view(order, find_return(order, key)) for order, key in keys]
+    return reply(200, {"data": content, "next_cursor": cursor_of(rows[-1]) if len(rows) == limit else None})
 
 
 @app.get("/v1/returns/<return_id>")
@@ -200,12 +208,6 @@ def _by_holder(holder: dict[str, Any]) -> Iterator[tuple[str, Order]]:
     """The return that holds a tracking number, with its order."""
     if holder.get("return_id"):
         yield holder["return_id"], load(holder["order_id"])
-
-
-def _page(name: str, prefix: str, show: Any) -> Response[str]:
-    rows, limit = _listed(name), page_size(app)
-    content = [show(load(row["pk"]), row["sk"].removeprefix(prefix)) for row in rows]
-    return reply(200, {"data": content, "next_cursor": cursor_of(rows[-1]) if len(rows) == limit else None})
 
 
 def _listed(name: str) -> list[dict[str, Any]]:

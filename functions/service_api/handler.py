@@ -30,7 +30,9 @@ from oms.orders.records import Personal, ProcessException, Return
 from oms.orders.view import exception_view, order_view
 from oms.payments import breaker
 from oms.payments.records import Change
-from oms.returns import returns
+from oms.returns import lifecycle, requests
+from oms.returns.receiving import receive
+from oms.returns.states import find as find_return
 from oms.service import adjustments, claims, edits, exceptions, goodwill, notes, reshipments, shortages
 from oms.service.self_service import Caller
 from oms.storage.inventory import stock_of
@@ -176,13 +178,13 @@ def post_return_action(return_id: str, action: str) -> Response[str]:
     """approve, reject, labels, receive, close, cancel; notes."""
     body = json_body(app, required=action in ("receive", "notes"))
     acts: dict[str, Callable[[Order], None]] = {
-        "approve": lambda order: returns.approve(order, returns.find(order, return_id)),
-        "reject": lambda order: returns.reject(order, returns.find(order, return_id), parsed(body, returns.ReasonRequest).reason),
-        "cancel": lambda order: returns.cancel(order, returns.find(order, return_id)),
-        "close": lambda order: returns.close(order, returns.find(order, return_id)),
-        "receive": lambda order: returns.receive(order, returns.find(order, return_id), parsed(body, returns.ReceiveRequest), settings()),
+        "approve": lambda order: lifecycle.approve(order, find_return(order, return_id)),
+        "reject": lambda order: lifecycle.reject(order, find_return(order, return_id), parsed(body, requests.ReasonRequest).reason),
+        "cancel": lambda order: lifecycle.cancel(order, find_return(order, return_id)),
+        "close": lambda order: lifecycle.close(order, find_return(order, return_id)),
+        "receive": lambda order: receive(order, find_return(order, return_id), parsed(body, requests.ReceiveRequest), settings()),
         "labels": lambda order: _want_label(order, body, return_id),
-        "notes": lambda order: _note(order, body, returns.find(order, return_id)),
+        "notes": lambda order: _note(order, body, find_return(order, return_id)),
     }
     act = _choose(acts, action, "return")
 
@@ -248,7 +250,7 @@ def _note(order: Order, body: Any, about: Return | ProcessException) -> None:
 def _want_label(order: Order, body: Any, return_id: str) -> None:
     from oms.returns.labels import want_label  # noqa: PLC0415 many shops let customers find their own way back
 
-    want_label(order, returns.find(order, return_id), parsed(body, returns.LabelRequest))
+    want_label(order, find_return(order, return_id), parsed(body, requests.LabelRequest))
 
 
 def _agent() -> Caller:

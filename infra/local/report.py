@@ -32,6 +32,9 @@ _STAGE_OF = {
     "order.completed": "delivery",
     "order.opened": "service",
     "order.reopened": "fulfillment",
+    "order.units_replaced": "service",
+    "order.replacement_cancelled": "service",
+    "shipment.claimed": "service",
     "payment.captured": "fulfillment",
     "payment.refunded": "service",
 }

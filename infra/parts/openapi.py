@@ -339,7 +339,7 @@ def _answer_schemas() -> dict[str, Any]:
         "ProcessException": problem,
         "InvoiceDocument": invoice,
         "CreditMemoDocument": memo,
-        "ReturnSummary": {**dict.fromkeys(("id", "status", "requested_at"), text), "lines": listed},
+        "ReturnSummary": {**dict.fromkeys(("id", "status", "requested_at"), text), "lines": listed, "labels": listed},
         "Tracked": tracked,
         "Customer360": {**customer, "next_cursor": {"type": ["string", "null"]}},
         "Problem": details,

@@ -426,3 +426,22 @@ def test_hundreds_of_lines_shipped_and_paid(world: World) -> None:
     assert (end["status"], end["payment"]["invoiced"], end["payment"]["captured"]) == ("completed", total, total)
     assert reserved_in_rows(world) == {}
     check_books(world, order_id)
+
+
+def test_a_parcel_of_a_large_order_is_sent_again_and_placed_again(world: World) -> None:
+    put_on_shelves(skus_of(LINES), "berlin", "lyon")
+    order_id = taken(world)
+    assert captured(world, order_id) == "allocate"
+    assert allocated(world, order_id) == "allocated"
+    fo = next(iter(load(order_id).fulfillment_orders.values()))
+    line_id = next(iter(fo.lines))
+    world.ship(fo.id, {line_id: 2}, "T1")
+    body = {"lines": [{"line_id": line_id, "quantity": 1, "reason": "broken"}]}
+    made = world.done("POST", f"/v1/orders/{order_id}/reshipments", body)["change"]["id"]
+    again = next(each for each in load(order_id).fulfillment_orders.values() if each.replaces == made)
+    world.done("POST", f"/v1/fulfillment-orders/{again.id}/reject", {"reason": "flood"})
+    assert allocated(world, order_id) == "allocated"
+    assert [
+        each.location_id for each in load(order_id).fulfillment_orders.values() if each.replaces == made and each.status == "released"
+    ] == ["lyon" if again.location_id == "berlin" else "berlin"]
+    check_books(world, order_id)

@@ -52,6 +52,13 @@ def test_its_parcel_is_never_invoiced_and_ends_the_order_again_when_it_arrives(w
     assert quantities(done)["delivered"] == 2
 
 
+def test_the_customer_was_promised_the_goods_once(world: World) -> None:
+    order = world.delivered(order_body())
+    world.advance(days=3)
+    after = reship(world, order, units("1", 1)).body["order"]
+    assert after["lines"][0]["promise"] == order["lines"][0]["promise"]
+
+
 def test_no_more_is_sent_again_than_has_left_and_is_not_on_its_way_back(world: World) -> None:
     order = world.delivered(order_body())
     returned = {"lines": [{"line_id": "1", "quantity": 1, "reason": "small"}]}

@@ -9,6 +9,8 @@ import pytest
 from oms.carriers import labels
 from oms.carriers.labels import LabelOrder, SandboxLabels, SoldLabel
 from oms.errors import Retryable
+from oms.service.tracking import return_summary
+from oms.storage.orders import load
 from tests.support.world import Call, Killed, World, order_body
 
 
@@ -114,7 +116,7 @@ def test_the_carriers_news_moves_the_return_and_nothing_moves_backwards(world: W
 
 
 def test_news_that_comes_before_its_label_is_on_record_is_not_lost(world: World, ret: Any) -> None:
-    number = SandboxLabels().buy_label(LabelOrder(f"{ret['id']}/label/1", "", "EUR", {}, {})).tracking_number
+    number = SandboxLabels().buy_label(LabelOrder(ret["id"].replace("ret_", "lbl_"), "", "EUR", {}, {})).tracking_number
     assert not world.carrier(number, "in_transit").body["changed"]
     want(world, ret)
     buy(world, ret)
@@ -139,4 +141,10 @@ def test_a_rule_gives_a_label_and_takes_what_it_costs_off_the_refund(world: Worl
     world.done("POST", f"/v1/returns/{ret['id']}/receive", {"lines": [{"line_id": "1", "quantity": 1}]})
     world.step("return_order", "Return", order["id"], return_id=ret["id"])
     assert world.gateway.moved("refund") == [1200 - 490]
+    body = {"lines": [{"line_id": "2", "quantity": 1}]}
+    mine = world.call("POST", f"/v1/orders/{order['id']}/returns", body, scopes=["self"], subject="c-1").body
+    assert mine["labels"] == [], "not bought yet"
+    buy(world, {"id": mine["id"], "order_id": order["id"]})
+    (label,) = return_summary(load(order["id"]).returns[mine["id"]])["labels"]
+    assert (label["status"], label["tracking_number"] in label["url"]) == ("bought", True)
     assert world.order(order["id"])["invoices"][-1]["fees"][0]["code"] == "return_shipping"

@@ -187,3 +187,28 @@ def test_the_fees_of_a_return_are_an_invoice_with_a_number_and_stand_in_the_jour
         sums[line["account"]] = sums.get(line["account"], 0) + line["amount"]
     assert (sums["fees"], sums.get("receivable", 0), sums.get("customer_deposits", 0)) == (-240, 0, 0)
     assert sum(sums.values()) == 0
+
+
+def test_a_mixed_return_pays_each_tender_what_the_preview_said(world: World) -> None:
+    cards = [{"method": "card", "gateway": "sandbox", "token": "tok_approve", "amount": amount} for amount in (1000, 2500)]
+    order = world.delivered(order_body(payments=cards))
+    rows = [{"line_id": "1", "quantity": 1}, {"line_id": "2", "quantity": 1, "resolution": "store_credit"}]
+    path = f"/v1/orders/{order['id']}/returns"
+    seen = world.done("POST", path, {"lines": rows, "preview": True, "fees": [{"code": "restocking", "amount": 100}]})
+    first, second = (payment["id"] for payment in order["payments"])
+    assert seen["balances"]["refunds"] == [
+        {"payment_id": first, "amount": 1000},
+        {"payment_id": second, "amount": 100},
+        {"payment_id": second, "amount": 500, "into": "store_credit"},
+    ]
+    body = {"lines": rows, "fees": [{"code": "restocking", "amount": 100}], "quote_id": seen["quote_id"]}
+    ret = world.done("POST", path, body)
+    world.done("POST", f"/v1/returns/{ret['id']}/approve")
+    world.done("POST", f"/v1/returns/{ret['id']}/receive", {"lines": [{"line_id": "1", "quantity": 1}, {"sku": "B", "quantity": 1}]})
+    settle(world, order, ret)
+    paid = [
+        {"payment_id": row["payment_id"], "amount": row["amount"], **({"into": "store_credit"} if row.get("into") else {})}
+        for memo in world.order(order["id"])["credit_memos"]
+        for row in memo["refunds"]
+    ]
+    assert paid == seen["balances"]["refunds"]

@@ -196,3 +196,16 @@ def test_returns_are_listed_by_status_and_read_by_id(world: World, order: Any) -
     assert world.call("GET", "/v1/returns").status == 422
     assert act(world, ret, "burn").status == 404
     assert act(world, {"id": ret["id"].replace("_1", "_9")}, "approve").status == 404
+
+
+def test_returns_that_are_over_are_listed_newest_first_page_by_page(world: World, order: Any) -> None:
+    made = []
+    for _ in range(3):
+        ret = announce(world, order)
+        act(world, ret, "cancel")
+        made.append(ret["id"])
+    first = world.done("GET", "/v1/returns", query={"status": "cancelled", "limit": "2"})
+    assert [row["id"] for row in first["data"]] == made[:0:-1]
+    rest = world.done("GET", "/v1/returns", query={"status": "cancelled", "limit": "2", "cursor": first["next_cursor"]})
+    assert ([row["id"] for row in rest["data"]], rest["next_cursor"]) == (made[:1], None)
+    assert world.call("GET", "/v1/returns", query={"status": "eaten"}).pointers == {"/status"}

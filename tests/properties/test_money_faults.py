@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from oms.fulfillment import work
+from oms.fulfillment import arrivals, work
 from oms.orders.order import Order
 from oms.orders.statuses import buckets
 from oms.payments.gateway import Kind
@@ -50,7 +50,7 @@ def live(life: Life, troubles: list[str]) -> Order:
         for fo in life._open_work()[:1]:
             life._send(fo.id, {"1": 1})
         finish_what_is_open(life)
-    shop.change(lambda order: work.arrive(order, [each for each in order.shipments.values() if not each.delivered_at], order.now))
+    shop.change(lambda order: arrivals.arrive(order, [each for each in order.shipments.values() if not each.delivered_at], order.now))
     if life._open_work() or shop.order().summary.status == "declined":
         return shop.order()
 

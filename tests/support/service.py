@@ -64,7 +64,8 @@ def quantities(order: JSON, line: int = 0) -> JSON:
 
 def replacement(order: JSON, index: int = 0) -> JSON:
     """The order's replacements: the work on one of them."""
-    return [fo for fo in order["fulfillment_orders"] if "replaces" in fo][index]
+    found: JSON = [fo for fo in order["fulfillment_orders"] if "replaces" in fo][index]
+    return found
 
 
 def law_two(order: JSON) -> None:

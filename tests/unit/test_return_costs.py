@@ -11,6 +11,7 @@ from oms.orders import statuses
 from oms.orders.order import Order
 from oms.orders.records import Label, Return
 from oms.returns import returns
+from oms.returns.preview import foresee
 from oms.returns.rules import VersionedRule
 from oms.settings import ChannelSettings
 from tests.support.books import BooksWorld
@@ -150,6 +151,13 @@ class TestPromotions:
         comes_back(world, order, {"1": 1})
         assert (refunded(order), statuses.totals(order).grand_total) == (refund, total)
         books_agree(order)
+
+    def test_a_preview_shows_it_as_a_line_of_its_own_c11(self) -> None:
+        world, order = self.c11(reclaim=True)
+        request = returns.ReturnRequest.model_validate({"lines": [{"line_id": "1", "quantity": 1}]})
+        _, _, figures = foresee(order, lambda copy: returns.request_return(copy, request, world.settings))
+        assert figures["fees"] == [{"code": "promotion_reclaim", "total_amount": 500, "promotion_id": "p1", "line_id": "1"}]
+        assert (figures["refund_due"], figures["fee_amount"], figures["grand_total"]) == (4000, 500, -4000)
 
     def test_an_agent_may_waive_it_for_good(self) -> None:
         world, order = self.c11(reclaim=True)

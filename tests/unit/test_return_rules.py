@@ -9,6 +9,7 @@ import pytest
 from oms.clock import later
 from oms.errors import Conflict, Forbidden
 from oms.fulfillment import arrivals
+from oms.fulfillment.replacements import place_replacements, replace_units
 from oms.money.shares import TaxMode
 from oms.orders.order import Order
 from oms.orders.records import PlacedFee, PlacedLine, Return
@@ -50,6 +51,21 @@ def sold_under(*units: int, rule: dict[str, Any], **line: Any) -> tuple[World, O
 def ask(world: World, order: Order, quantity: int = 1, override: str = "", **more: bool) -> Return:
     body = {"lines": [{"line_id": "1", "quantity": quantity}], **({"override": {"reason": override}} if override else {})}
     return returns.request_return(order, returns.ReturnRequest.model_validate(body), world.settings, by="ann", **more)
+
+
+def test_the_time_to_return_what_was_sent_again_begins_when_the_replacement_comes() -> None:
+    world, order = sold_under(2, rule={"window_days": 30})
+    replace_units(order, "1", [[2, 2]], "chg_1")
+    place_replacements(order, world.rows, world.settings)
+    world.commit(order)
+    world.ship(order, list(order.fulfillment_orders.values())[-1], {"1": 1})
+    order.now = later(NOW, days=31)
+    with pytest.raises(Conflict):
+        ask(world, order)
+    arrivals.arrive(order, [list(order.shipments.values())[-1]], later(NOW, days=20))
+    assert ask(world, order).lines[0].units == [[2, 2]]
+    with pytest.raises(Conflict):
+        ask(world, order)
 
 
 class TestWhichRule:

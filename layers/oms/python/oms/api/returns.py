@@ -11,16 +11,16 @@ from oms.orders.order import Order
 from oms.orders.records import Return
 from oms.orders.view import line_views
 from oms.payments.gift_cards import sells_cards
-from oms.returns import returns
-from oms.returns.requests import RESOLUTIONS
+from oms.returns.announcing import request_return
+from oms.returns.requests import RESOLUTIONS, ReturnRequest
 from oms.service.approvals import approved_as
 from oms.service.self_service import Caller
 from oms.storage.settings import settings
 
 
-def _announce(order: Order, request: returns.ReturnRequest, caller: Caller) -> list[Return]:
+def _announce(order: Order, request: ReturnRequest, caller: Caller) -> list[Return]:
     asked = order.approving
-    ret = returns.request_return(order, request, settings(), by=caller.id, self_service=caller.self_service)
+    ret = request_return(order, request, settings(), by=caller.id, self_service=caller.self_service)
     if sells_cards(order):
         from oms.flows.gift_cards import refuse_spent  # noqa: PLC0415 few orders sell any, and every cold start would pay for it
 
@@ -43,13 +43,13 @@ def _view(caller: Caller, order: Order, subject: Any) -> dict[str, Any]:
     return return_answer(caller, order, subject) if str(subject).startswith("ret_") else changed(caller, order, subject)
 
 
-def _pays_at_once(request: returns.ReturnRequest) -> bool:
+def _pays_at_once(request: ReturnRequest) -> bool:
     return request.mode == "immediate"
 
 
 RETURNS = Kind(
     "returns",
-    returns.ReturnRequest,
+    ReturnRequest,
     _announce,
     self_service="return",
     look=_look,

@@ -11,7 +11,7 @@ from oms.errors import Forbidden
 from oms.orders.order import Order
 from oms.orders.records import Personal
 from oms.orders.view import order_view, return_view
-from oms.returns import returns
+from oms.returns.states import change_status, find
 from oms.service.self_service import Caller
 
 
@@ -26,8 +26,8 @@ def caller_of(app: APIGatewayHttpResolver) -> Caller:
 
 def return_answer(caller: Caller, order: Order, return_id: str) -> dict[str, Any]:
     """The return, and with it what every service call answers: the change and the order."""
-    ret = returns.find(order, return_id)
-    change = {"id": ret.id, "kind": "return", "status": returns.change_status(ret)}
+    ret = find(order, return_id)
+    change = {"id": ret.id, "kind": "return", "status": change_status(ret)}
     if caller.self_service:
         from oms.service.tracking import return_summary  # noqa: PLC0415 agents do not pay for it
 

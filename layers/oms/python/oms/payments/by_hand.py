@@ -57,7 +57,7 @@ def _unsettled(order: Order, documents: Sequence[str]) -> list[tuple[Payment, Pa
     for payment in order.payments.values():
         for event in ledger.newest(payment.events):
             if event.key and (event.document or "") in documents:
-                rounds.setdefault((event.kind, event.document), []).append((payment, event))
+                rounds.setdefault((event.kind, event.document or ""), []).append((payment, event))
     last = {name: max(event.asked_at or "" for _, event in rows) for name, rows in rounds.items()}
     found = [row for name, rows in rounds.items() for row in rows if (row[1].asked_at or "") == last[name]]
     unanswered = [(payment, event) for payment, event in found if event.state == "requested" and not event.reference]

@@ -33,7 +33,7 @@ def watch_authorizations(order: Order) -> None:
         hold_uncovered(order)
     if _pending(order):
         return
-    work = backed(order) or any(row.open for fo in order.fulfillment_orders.values() if not fo.replaces for row in fo.lines.values())
+    work = backed(order) or any(row.open for fo in order.fulfillment_orders.values() for row in fo.lines.values())
     if work and any(payment.warned for payment in order.payments.values()) and missing_in_all(order, renew_until(order)):
         open_change(order, "renewal", reason="an authorization runs out")
     elif to_release(order):

@@ -45,7 +45,7 @@ def request_return(order: Order, request: ReturnRequest, settings: Settings, *, 
     for coming in lines:
         order.summary.lines[coming.line_id].return_initiated += coming.quantity
     if request.label or (label and request.mode == "rma"):
-        ret.labels.append(new_label(order, ret, "sandbox"))
+        ret.labels.append(new_label(order, "sandbox"))
     order.record(
         "return.requested",
         return_id=ret.id,
@@ -63,9 +63,9 @@ def request_return(order: Order, request: ReturnRequest, settings: Settings, *, 
 _FEE = set(ReturnFee.model_fields)
 
 
-def new_label(order: Order, ret: Return, carrier: str) -> Label:
-    """A label that is still to be bought, under a key of its own."""
-    return Label(key=f"{ret.id}/label/{len(ret.labels) + 1}", carrier=carrier, requested_at=order.now)
+def new_label(order: Order, carrier: str) -> Label:
+    """A label that is still to be bought, under a key of its own: one that was refused is never asked for again."""
+    return Label(key=order.next_id("lbl"), carrier=carrier, requested_at=order.now)
 
 
 def _wanted(order: Order, request: ReturnRequest, settings: Settings, *, self_service: bool) -> dict[str, tuple[int, ReturnLineRequest]]:

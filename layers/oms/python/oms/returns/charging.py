@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -110,11 +110,12 @@ def _fees(order: Order, ret: Return, goods: Mapping[str, Units]) -> list[Cost]:
 
 
 def _less(due: Iterable[Cost], before: Mapping[tuple[str, ...], Cost]) -> list[Cost]:
-    sums = {_key(cost.code, _names(cost.taxes), cost): Cost(**{**vars(cost), "share": Share()}) for cost in [*due, *before.values()]}
+    """What is due, by what it is for, less what was charged for the same."""
+    sums = {key: replace(cost, share=-cost.share) for key, cost in before.items()}
     for cost in due:
-        key = _key(cost.code, _names(cost.taxes), cost)
-        sums[key] = Cost(**{**vars(cost), "share": sums[key].share + cost.share})
-    return [Cost(**{**vars(cost), "share": cost.share - before[key].share}) if key in before else cost for key, cost in sums.items()]
+        key = _key(cost, _names(cost.taxes))
+        sums[key] = replace(cost, share=sums[key].share + cost.share) if key in sums else cost
+    return list(sums.values())
 
 
 def _known(order: Order, rows: Iterable[tuple[Mapping[str, Any], int]]) -> dict[tuple[str, ...], Cost]:
@@ -125,13 +126,13 @@ def _known(order: Order, rows: Iterable[tuple[Mapping[str, Any], int]]) -> dict[
         amount = row["total_amount"] if gross else row["net_amount"]
         share = Share(price=amount, taxes=tuple(row["taxes"]), total=row["total_amount"]) * sign
         cost = Cost(row["code"], taxes, share, row.get("promotion_id", ""), row.get("line_id", ""))
-        key = _key(cost.code, row["tax_names"], cost)
-        out[key] = Cost(**{**vars(cost), "share": out[key].share + share}) if key in out else cost
+        key = _key(cost, row["tax_names"])
+        out[key] = replace(cost, share=out[key].share + share) if key in out else cost
     return out
 
 
-def _key(code: str, taxes: Sequence[Mapping[str, Any]], cost: Cost) -> tuple[str, ...]:
-    return code, json.dumps(list(taxes), sort_keys=True), cost.promotion_id, cost.line_id
+def _key(cost: Cost, taxes: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return cost.code, json.dumps(list(taxes), sort_keys=True), cost.promotion_id, cost.line_id
 
 
 def _names(taxes: Sequence[PlacedTax]) -> list[dict[str, Any]]:

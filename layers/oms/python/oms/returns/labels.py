@@ -23,7 +23,7 @@ def want_label(order: Order, ret: Return, request: LabelRequest) -> None:
         raise invalid(Fault(f"'{request.carrier}' sells no labels here; there are {', '.join(sorted(CARRIERS))}", "/carrier"))
     if ret.labels and not request.another:
         return
-    ret.labels.append(new_label(order, ret, request.carrier))
+    ret.labels.append(new_label(order, request.carrier))
     order.record("return.label_requested", return_id=ret.id, carrier=request.carrier)
 
 

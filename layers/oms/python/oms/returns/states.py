@@ -11,6 +11,9 @@ from oms.service.claimed import refunded
 from oms.service.stages import returning_units
 from oms.settings import Settings
 
+OVER = ("settled", "rejected", "cancelled", "expired")
+STATUSES = ("requested", "approved", "in_transit", "partially_received", "received", *OVER)
+"""Of the contract."""
 COMING = ("approved", "in_transit", "partially_received")
 """Statuses in which goods are on their way, or about to be."""
 

@@ -106,7 +106,7 @@ def tracking_view(order: Order, personal: Personal) -> dict[str, Any]:
 
 
 def return_summary(ret: Return) -> dict[str, Any]:
-    """A return as the customer sees it: no location, no note of the warehouse or of an agent."""
+    """A return as the customer sees it, with the labels to print: no location, no note of the warehouse or of an agent."""
     return {
         "id": ret.id,
         "status": ret.status,
@@ -114,6 +114,11 @@ def return_summary(ret: Return) -> dict[str, Any]:
         "lines": [
             {"line_id": line.line_id, "quantity": line.quantity, "received": line.received, "resolution": line.resolution}
             for line in ret.lines
+        ],
+        "labels": [
+            {"carrier": label.carrier, "tracking_number": label.tracking_number, "url": label.url, "status": label.status}
+            for label in ret.labels
+            if label.status != "wanted"
         ],
     }
 

@@ -42,6 +42,7 @@ from oms.orders.statuses import order_status
 from oms.payments import positions
 from oms.payments.gift_cards import sells_cards
 from oms.payments.records import Change, CreditMemo, Invoice, Payment
+from oms.returns.states import OVER
 from oms.storage.accounts import exposure_change
 from oms.storage.capacity import bookings
 from oms.storage.chunks import chunk_sk, join, kept
@@ -379,8 +380,9 @@ def _index(order: Order, record: Record) -> dict[str, str]:
         return {"list": status_list(record.status, shard_of(order.id)), "at": at}
     if isinstance(record, FulfillmentOrder) and any(line.open for line in record.lines.values()):
         return {"list": f"location#{record.location_id}", "at": f"{record.ship_by}#{record.id}"}
-    if isinstance(record, Return) and record.status not in ("settled", "rejected", "cancelled", "expired"):
-        return {"list": f"returns#{record.status}", "at": f"{record.requested_at}#{record.id}"}
+    if isinstance(record, Return):
+        names = return_lists(record.status)
+        return {"list": names[shard_of(order.id) % len(names)], "at": f"{record.requested_at}#{record.id}"}
     if isinstance(record, ProcessException) and record.status == "open":
         return {"list": "exceptions#open", "at": f"{record.opened_at}#{record.id}"}
     return {}
@@ -394,6 +396,11 @@ def status_list(status: str, shard: int) -> str:
 def status_lists(status: str) -> list[str]:
     """All shards of a status."""
     return [status_list(status, shard) for shard in range(SHARDS)]
+
+
+def return_lists(status: str) -> list[str]:
+    """Names of the lists of returns in a status: one while there is work with them, 16 shards of those that are over, which only grow."""
+    return [f"returns#{status}#{number:02d}" for number in range(SHARDS)] if status in OVER else [f"returns#{status}"]
 
 
 def ended_list(at: str, shard: int) -> str:
