@@ -8,6 +8,7 @@ import pytest
 
 from oms.clock import stamp
 from oms.flows.credit import found_account
+from oms.payments.gateway import PaymentDeclined
 from oms.payments.payouts import account_for
 from oms.storage.orders import load
 from tests.support.orders import a_card
@@ -462,3 +463,86 @@ def test_killed_at_any_write_both_orders_end_right(world: World, write: int, whe
     law(old)
     law(send(world, new["id"]))
     assert books(world).get("exchanges", 0) == 0
+
+
+def test_in_advance_what_comes_in_part_is_taken_from_the_card_for_the_rest(world: World) -> None:
+    old = world.delivered(order_body())
+    about, new = exchanged(world, old["id"], {"1": 2}, new_line("A", 2), advance=True, payments=[a_card(2 * A)])
+    world.step("capture", "Capture", new["id"])
+    send(world, new["id"])
+    come_back(world, old["id"], about, {"1": 1})
+    go_on(world, old["id"])
+    assert (world.gateway.moved("void"), world.order(new["id"])["money_owed"]) == ([], "none"), "the other unit may still come"
+    world.done("POST", f"/v1/returns/{about['return_id']}/close")
+    go_on(world, old["id"])
+    old, new = world.order(old["id"]), world.order(new["id"])
+    assert [(row["method"], row["captured"], row["voided"]) for row in new["payments"]] == [("exchange", A, 0), ("card", A, A)]
+    assert (old["exchanges"][0]["status"], new["money_owed"], new["invoices"][0]["total_amount"]) == ("partial", "none", 2 * A)
+    law(old)
+    law(new)
+    assert books(world).get("exchanges", 0) == 0
+
+
+def test_in_advance_what_has_not_left_when_nothing_comes_is_asked_back(world: World) -> None:
+    old = world.delivered(order_body())
+    about, new = exchanged(world, old["id"], {"1": 1}, new_line("A", 1), advance=True, payments=[a_card(A)])
+    world.step("capture", "Capture", new["id"])
+    assert world.step("allocate", "Allocate", new["id"]) == {"next": "allocated"}
+    world.done("POST", f"/v1/returns/{about['return_id']}/reject", {})
+    go_on(world, old["id"])
+    new = world.order(new["id"])
+    assert (new["lines"][0]["quantities"]["cancel_requested"], new["changes"][0]["due_at"] is not None) == (1, True)
+    fo = new["fulfillment_orders"][0]
+    stopped = {"change_id": new["changes"][0]["id"], "lines": [{"line_id": "1", "quantity": 1}]}
+    world.done("POST", f"/v1/fulfillment-orders/{fo['id']}/cancel-response", stopped)
+    go_on(world, new["id"])
+    assert (world.order(new["id"])["status"], world.gateway.moved("void"), world.figures("A")) == ("cancelled", [A], (8, 0))
+
+
+def test_where_the_card_does_not_pay_what_never_came_the_customer_owes_it(world: World) -> None:
+    old = world.delivered(order_body())
+    card = a_card(A, "tok_capture_decline")
+    about, new = exchanged(world, old["id"], {"1": 1}, new_line("A", 1), advance=True, payments=[card])
+    world.step("capture", "Capture", new["id"])
+    send(world, new["id"])
+    world.done("POST", f"/v1/returns/{about['return_id']}/reject", {})
+    with pytest.raises(PaymentDeclined):
+        go_on(world, old["id"])  # it becomes an exception
+    assert world.call("POST", f"/v1/orders/{new['id']}/payments", a_card(A)).status == 202
+    go_on(world, new["id"])
+    go_on(world, old["id"])
+    new = world.order(new["id"])
+    assert [(row["method"], row["captured"]) for row in new["payments"]] == [("exchange", 0), ("card", 0), ("card", A)]
+    assert (world.order(old["id"])["exchanges"][0]["status"], new["money_owed"], world.gateway.moved("void")) == ("refused", "none", [A])
+    law(new)
+
+
+def test_a_second_exchange_comes_of_the_first_ones_order(world: World) -> None:
+    old = world.delivered(order_body())
+    about, new = exchanged(world, old["id"], {"1": 1}, new_line("A", 1))
+    come_back(world, old["id"], about, {"1": 1})
+    go_on(world, old["id"])
+    new = send(world, new["id"])
+    world.carrier(new["shipments"][0]["tracking_number"], "delivered")
+    again, third = exchanged(world, new["id"], {"1": 1}, new_line("A", 1))
+    assert third["order_number"] == "W-1-E1-E1"
+    come_back(world, new["id"], again, {"1": 1})
+    go_on(world, new["id"])
+    third = send(world, third["id"])
+    assert (third["payment"]["captured"], world.order(new["id"])["payment"]["refunded"]) == (A, A)
+    sums = books(world)
+    assert (sums.get("exchanges", 0), sums.get("store_credit_liability", 0)) == (0, 0)
+
+
+def test_part_of_the_new_order_is_cancelled_and_the_return_pays_back_what_it_needs_no_more(world: World) -> None:
+    old = world.delivered(order_body())
+    about, new = exchanged(world, old["id"], {"1": 1}, new_line("B", 3, 500))
+    assert [(row["method"], row["amount"]) for row in new["payments"]] == [("exchange", 1200), ("card", 300)]
+    world.step("capture", "Capture", new["id"])
+    world.done("POST", f"/v1/orders/{new['id']}/cancellations", {"lines": [{"line_id": "1", "quantity": 2}]})
+    go_on(world, new["id"])
+    assert world.gateway.moved("void") == [300]
+    come_back(world, old["id"], about, {"1": 1})
+    go_on(world, old["id"])
+    assert (world.gateway.moved("refund"), world.order(new["id"])["payment"]["captured"]) == ([700], 500)
+    law(send(world, new["id"]))

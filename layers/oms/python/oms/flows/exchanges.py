@@ -137,7 +137,8 @@ def _tell(order: Order, about: Exchange, rows: list[tuple[str, int]], *, over: b
 
 def _collect(order: Order, origin: Origin, cause: Cause) -> None:
     """What went out on the strength of the exchange, and is not paid by it, is taken from the tenders that secured it; what they hold
-    beyond that is given back. Where they give nothing the new order owes it: another tender or a link pays."""
+    beyond that is given back. Where there is nothing to take the new order owes it: another tender or a link pays. PaymentDeclined where
+    a gateway refuses what it had promised."""
 
     def lack(fresh: Order) -> int:
         owed = sum(unsecured(fresh, invoice) for invoice in fresh.invoices.values())
@@ -148,7 +149,11 @@ def _collect(order: Order, origin: Origin, cause: Cause) -> None:
         return unneeded(fresh, lambda payment: gateway_for(GATEWAYS, payment.gateway).voids_parts)
 
     try:
-        order = collect(renew(order, lack, order.now, origin.change_id, cause), cause)
-        move(order, Transfer("void", origin.change_id), spare, lambda fresh: None, cause)
+        order = renew(order, lack, order.now, origin.change_id, cause)
     except (FundsMissing, PaymentDeclined):
-        return  # as far as they give it; what a gateway does not give back in parts goes with the last capture, or by itself
+        order = load(order.id)
+    order = collect(order, cause)
+    try:
+        move(order, Transfer("void", origin.change_id), spare, lambda fresh: None, cause)
+    except PaymentDeclined:
+        return  # what a gateway does not give back in parts goes with the last capture, or by itself

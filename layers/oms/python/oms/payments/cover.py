@@ -9,7 +9,7 @@ from oms.orders.records import FulfillmentOrder
 from oms.orders.statuses import buckets, to_come, totals
 from oms.orders.worth import delivery_worth, worth
 from oms.payments.exchange_tender import backed
-from oms.payments.funds import excess, open_amount, terms_left, was_declined
+from oms.payments.funds import excess, open_amount, terms_left, unsecured, was_declined
 from oms.payments.invoices import invoice_for, lowered
 from oms.payments.ledger import authorizations, newest, open_at
 
@@ -63,11 +63,13 @@ def due(order: Order) -> int:
 
 
 def _declined(order: Order) -> int:
-    """What parcels cost that have left, and whose capture was declined."""
-    invoices = [invoice_for(order, parcel) for parcel in order.shipments.values() if not parcel.invoice_id]
-    refused = [each for each in invoices if any(was_declined(payment, each.id) for payment in order.payments.values())]
-    others = [payment for payment in order.payments.values() if not any(was_declined(payment, each.id) for each in refused)]
-    return sum(open_amount(order, each) for each in refused) - sum(open_at(payment, order.now) for payment in others)
+    """What parcels cost that have left, and what invoices have open that nobody owes by terms, whose capture was declined."""
+    parcels = [parcel for parcel in order.shipments.values() if not parcel.invoice_id]
+    invoices = [(each, open_amount(order, each)) for each in (invoice_for(order, parcel) for parcel in parcels)]
+    invoices += [(each, left) for each in order.invoices.values() if (left := unsecured(order, each))]
+    refused = [(each, left) for each, left in invoices if any(was_declined(payment, each.id) for payment in order.payments.values())]
+    others = [payment for payment in order.payments.values() if not any(was_declined(payment, each.id) for each, _ in refused)]
+    return sum(left for _, left in refused) - sum(open_at(payment, order.now) for payment in others)
 
 
 def surplus(order: Order) -> int:
