@@ -12,7 +12,7 @@ from oms.api.agents import has
 from oms.api.changes import Kind, change_order, decide_approval
 from oms.api.commands import command
 from oms.api.http import asked, client_of, create_api, json_body, may, parsed, reply
-from oms.api.kinds import CANCELLATIONS
+from oms.api.kinds import CANCELLATIONS, exchanges
 from oms.api.observe import observed
 from oms.api.returns import RETURNS
 from oms.api.service import caller_of, return_answer
@@ -134,6 +134,12 @@ def post_edit(order_id: str) -> Response[str]:
     return change_order(app, order_id, EDITS, _agent())
 
 
+@app.post("/v1/orders/<order_id>/exchanges")
+def post_exchange(order_id: str) -> Response[str]:
+    """Take goods back and send others for them, in a new order: any as an agent, one's own as a customer."""
+    return change_order(app, order_id, exchanges(), caller_of(app))
+
+
 @app.post("/v1/orders/<order_id>/reshipments")
 def post_reshipment(order_id: str) -> Response[str]:
     """Send units that have left once more, for nothing."""
@@ -158,7 +164,7 @@ def post_approval(change_id: str, action: str) -> Response[str]:
     """approve, reject."""
     if action not in ("approve", "reject"):
         raise NotFound(f"an approval has no action '{action}'; it has approve, reject")
-    return decide_approval(app, _order_id(change_id, "approval"), change_id, action, KINDS)
+    return decide_approval(app, _order_id(change_id, "approval"), change_id, action, {**KINDS, "exchanges": exchanges()})
 
 
 @app.post("/v1/orders/<order_id>/returns")

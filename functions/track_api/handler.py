@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 from oms.api import tracking_links
 from oms.api.changes import change_order
 from oms.api.http import create_api, json_body, parsed, reply
-from oms.api.kinds import CANCELLATIONS
+from oms.api.kinds import CANCELLATIONS, exchanges
 from oms.api.observe import logger, observed
 from oms.api.returns import RETURNS
 from oms.api.service import order_answer
@@ -52,6 +52,13 @@ def post_return(token: str) -> Response[str]:
     """Announce a return (RMA) of the link's order."""
     caller = _guest(token)
     return change_order(app, caller.id, RETURNS, caller)
+
+
+@app.post("/v1/track/<token>/exchanges")
+def post_exchange(token: str) -> Response[str]:
+    """Exchange units of the link's order for others, at the price that was paid."""
+    caller = _guest(token)
+    return change_order(app, caller.id, exchanges(), caller)
 
 
 @app.post("/v1/track/requests")

@@ -47,7 +47,7 @@ class Needs:
 READ = "GetItem Query"
 RECORD = "GetItem Query PutItem UpdateItem"
 STOCK = "GetItem BatchGetItem Query PutItem UpdateItem DeleteItem"
-SERVICE_STOCK = "GetItem Query"
+SERVICE_STOCK = STOCK
 """What the commands of the service stage need of stock, whoever gives them: agents, customers, guests."""
 
 STEPS = {
@@ -72,7 +72,13 @@ STEPS = {
     "capture_payment": Needs(
         "Invoice everything shipped and capture exactly that; secure the payment of work", orders=RECORD, settings=READ, pays=True
     ),
-    "settle": Needs("Move the money of a change: refund, void, authorize, capture", orders=RECORD, settings=READ, pays=True),
+    "settle": Needs(
+        "Move the money of a change: refund, void, authorize, capture; let the new order of an exchange go, or cancel it",
+        orders=RECORD,
+        inventory=STOCK,
+        settings=READ,
+        pays=True,
+    ),
     "return_order": Needs(
         "Approve a return, wait for the goods, settle it", orders=RECORD, inventory=STOCK, settings=READ, pays=True, resumes=True
     ),
@@ -90,7 +96,7 @@ EDGES = {
     ),
     "track_api": Needs(
         "What customers see and do by a tracking link; open to everybody",
-        keys="ord_ key# limit# credit_ account_",
+        keys="ord_ key# limit# credit_ account_ number#",
         lists=True,
         inventory=SERVICE_STOCK,
         settings=READ,

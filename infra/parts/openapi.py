@@ -40,6 +40,7 @@ from oms.service.cancellations import CancelRequest, CancelResponse
 from oms.service.claims import ClaimRequest
 from oms.service.edits import EditRequest
 from oms.service.exceptions import CloseRequest, ResolveRequest
+from oms.service.exchange_request import ExchangeRequest
 from oms.service.goodwill import GoodwillRequest
 from oms.service.limits import RoleSettings
 from oms.service.notes import NoteRequest
@@ -87,8 +88,10 @@ BODIES: dict[str, type[BaseModel]] = {
     "POST /v1/orders/{id}/refunds": GoodwillRequest,
     "POST /v1/shipments/{id}/claims": ClaimRequest,
     "POST /v1/orders/{id}/returns": ReturnRequest,
+    "POST /v1/orders/{id}/exchanges": ExchangeRequest,
     "POST /v1/track/{token}/cancellations": CancelRequest,
     "POST /v1/track/{token}/returns": ReturnRequest,
+    "POST /v1/track/{token}/exchanges": ExchangeRequest,
     "POST /v1/track/requests": TrackingRequest,
     "PUT /v1/inventory/{sku}/{location_id}": StockCount,
     "PUT /v1/inventory/{sku}/{location_id}/shards": ShardCount,

@@ -74,7 +74,13 @@ ROUTES = (
         "POST /v1/returns/{id}/{action}",
         "POST /v1/exceptions/{id}/{action}",
     ),
-    *_routes("service_api", "service.write self", "POST /v1/orders/{id}/cancellations", "POST /v1/orders/{id}/returns"),
+    *_routes(
+        "service_api",
+        "service.write self",
+        "POST /v1/orders/{id}/cancellations",
+        "POST /v1/orders/{id}/returns",
+        "POST /v1/orders/{id}/exchanges",
+    ),
     *_routes(
         "track_api",
         "",
@@ -82,6 +88,7 @@ ROUTES = (
         "GET /v1/track/{token}",
         "POST /v1/track/{token}/cancellations",
         "POST /v1/track/{token}/returns",
+        "POST /v1/track/{token}/exchanges",
     ),
     *_routes(
         "fulfillment_api",

@@ -51,6 +51,9 @@ from oms.routing.preview import RoutingPreview
 from oms.routing.rules import CostTable, RuleGroup
 from oms.routing.simulation_request import SimulationRequest
 from oms.service import changes, claims, exceptions, goodwill, notes, reshipments
+from oms.service.exchange_order import Desk
+from oms.service.exchange_request import ExchangeRequest
+from oms.service.exchanges import exchange
 from oms.service.limits import RoleSettings
 from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 from oms.storage import codec
@@ -89,6 +92,7 @@ BODIES: dict[str, type[Wire]] = {
     "service/hold": HoldRequest,
     "service/hold_that_the_fraud_team_releases": HoldRequest,
     "service/note": notes.NoteRequest,
+    **dict.fromkeys((name for name in FILES if name.startswith("service/exchange")), ExchangeRequest),
     "service/reshipment": reshipments.ReshipRequest,
     "service/claim_lost_reship": claims.ClaimRequest,
     "service/claim_damaged_refund": claims.ClaimRequest,
@@ -212,6 +216,13 @@ STRIPE = {
     "stripe_refunded": ("refund", "succeeded", 1200, "re_3QOms0Example"),
     "stripe_disputed": ("chargeback", "succeeded", 3740, "dp_1QOmsExample"),
     "stripe_inquired": ("chargeback", "requested", 3740, "dp_2QOmsExample"),
+}
+# What the new goods of an exchange cost, and how much of it the old ones bring.
+EXCHANGED = {
+    "exchange": (1200, 1200),
+    "exchange_dearer": (5390, 1200),
+    "exchange_in_advance": (1200, 1200),
+    "exchange_cheaper": (850, 2762),
 }
 STEPS = [name for name in FILES if name.startswith("steps/")]
 PARCELS = ["in_transit", "delivered", "in_transit_late", "return_to_sender"]
@@ -447,6 +458,26 @@ def test_a_return_that_is_refused(world: World) -> None:
     ret = returns.request_return(order, returns.ReturnRequest.model_validate(event("returns/request")), world.settings)
     returns.reject(order, ret, returns.ReasonRequest.model_validate(event("returns/reject")).reason)
     assert (ret.status, ret.reason) == ("rejected", "worn")
+
+
+@pytest.mark.parametrize("name", EXCHANGED)
+def test_an_exchange(name: str, world: World) -> None:
+    order = world.delivered(event("orders/two_lines_gross"))
+    desk = Desk(
+        settings=world.settings,
+        gateways=GATEWAYS,
+        stock=lambda skus: world.rows,
+        sweep=lambda skus: False,
+        left=lambda stock: None,
+        has_number=lambda channel, number: False,
+        account=lambda request: None,
+    )
+    (change,) = exchange(order, ExchangeRequest.model_validate(event(f"service/{name}")), desk, "client:crm")
+    (made,) = order.born
+    about = change.exchange
+    assert about is not None
+    assert (about.price, about.expected, made.placed.order_number) == (*EXCHANGED[name], "W-1001-E1")
+    assert made.summary.status == ("open" if name in ("exchange", "exchange_cheaper") else "received")
 
 
 def test_a_failed_step_becomes_an_exception_without_its_stack_trace(parcelled: Order, monkeypatch: pytest.MonkeyPatch) -> None:

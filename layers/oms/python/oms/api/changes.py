@@ -30,19 +30,23 @@ from oms.storage.orders import load
 from oms.storage.secrets import webhook_secret
 from oms.storage.settings import settings
 
+_SHOWN = ("id", "kind", "status", "lines", "requested_at", "new_order_number")
+"""What customers see of a change."""
+
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What a command comes to: `balances` of a preview, and the lines that it touches, as they would be."""
+    """What a command comes to: `balances` of a preview, the lines that it touches, as they would be, and the order that it would make."""
 
     figures: Figures
     lines: list[dict[str, Any]]
+    new_order: dict[str, Any] | None = None
 
 
 def look_at_changes(order: Order, act: Callable[[Order], Sequence[Any]]) -> Foreseen:
     """What changes come to, every answer that they ask for being yes."""
     after, changes = foresee(order, act)
-    return Foreseen(figures(order, after, changes), _touched(after, changes))
+    return Foreseen(figures(order, after, changes), _touched(after, changes), _new_order(after.born[0]) if after.born else None)
 
 
 def always(request: Any) -> bool:
@@ -61,6 +65,7 @@ class Kind:
     model: type[Asked]
     act: Callable[[Order, Any, Caller], Sequence[Any]]
     self_service: str = ""  # the name by which customers may ask for it; empty: they may not
+    unquoted: frozenset[str] = frozenset()  # fields that a quote leaves open
     look: Callable[[Order, Callable[[Order], Sequence[Any]]], Foreseen] = look_at_changes
     view: Callable[[Caller, Order, Any], dict[str, Any]] | None = None
     made: int = 200
@@ -77,19 +82,23 @@ def change_order(app: APIGatewayHttpResolver, order_id: str, kind: Kind, caller:
     request = parsed(body, kind.model)
     about = f"{order_id} {kind.route}"
     asked = {name: body[name] for name in body if name not in Asked.model_fields}
+    quoted = {name: asked[name] for name in asked if name not in kind.unquoted}
 
     def act(order: Order) -> Sequence[Any]:
         return kind.act(order, request, caller)
+
+    def act_as_quoted(order: Order) -> Sequence[Any]:
+        return kind.act(order, parsed({**quoted, "preview": True}, kind.model) if kind.unquoted else request, caller)
 
     def look(order: Order) -> Foreseen:
         return kind.look(order, act)
 
     if body.get("preview"):
-        return _preview(app, order_id, about, asked, look, caller)
+        return _preview(app, order_id, about, quoted, look, caller)
 
     def run(order: Order) -> str:
         order.must_be_live()
-        now = _expect_quoted(order, body.get("quote_id"), about, asked, look)
+        now = _expect_quoted(order, body.get("quote_id"), about, quoted, lambda fresh: kind.look(fresh, act_as_quoted))
         if settings().roles and not caller.self_service and kind.limited(request):
             now, who = now or look(order).figures, agent(app, settings())
             if needs_approval(order, kind.route, now, who, settings()):
@@ -134,7 +143,7 @@ def changed(caller: Caller, order: Order, subjects: Any) -> dict[str, Any]:
     """What every change answers: the change (of several the last, which is the one that moves money), all of them, and the order."""
     changes = [change_view(order.changes[change_id]) for change_id in str(subjects or "").split() if change_id in order.changes]
     if caller.self_service:
-        changes = [{name: each[name] for name in ("id", "kind", "status", "lines", "requested_at") if name in each} for each in changes]
+        changes = [{name: each[name] for name in _SHOWN if name in each} for each in changes]
     return {"change": changes[-1] if changes else None, "changes": changes, "order": order_answer(caller, order)}
 
 
@@ -166,7 +175,14 @@ def _preview(
     if caller.self_service:
         now = {**now, "refunds": [{name: row[name] for name in ("amount", "into") if name in row} for row in now["refunds"]]}
         lines = [{name: row[name] for name in ("id", "sku", "name", "status", "quantities", "amounts")} for row in lines]
-    return reply(200, {**given, "balances": now, "lines": lines}, version=order.summary.version)
+    made = {"new_order": foreseen.new_order} if foreseen.new_order else {}
+    return reply(200, {**given, "balances": now, "lines": lines, **made}, version=order.summary.version)
+
+
+def _new_order(order: Order) -> dict[str, Any]:
+    """The order that an exchange would make."""
+    rows = [{name: row[name] for name in ("id", "sku", "name", "quantity", "amounts")} for row in line_views(order)]
+    return {"order_number": order.placed.order_number, "totals": totals(order).model_dump(), "lines": rows}
 
 
 def _touched(order: Order, changes: Sequence[Change]) -> list[dict[str, Any]]:

@@ -179,6 +179,10 @@ def _capture(order_id: str, execution: str, seconds_left: Callable[[], float]) -
         order = finish(order, "capture").order
     if order.summary.status == "received":
         raise StillPending(f"a payment of order {order_id} is with its gateway, which has not decided", seconds=15)
+    if order.summary.status == "declined" and order.placed.exchange_of:
+        from oms.flows.exchanges import refuse_origin  # noqa: PLC0415 few orders come from an exchange
+
+        refuse_origin(order, Cause("capture", execution))
     return {"next": "declined" if order.summary.status == "declined" else "allocate"}
 
 

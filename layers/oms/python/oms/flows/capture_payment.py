@@ -132,7 +132,7 @@ def collect(order: Order, cause: Cause) -> Order:
         transfer = Transfer("capture", invoice_id)
 
         def plan(fresh: Order, invoice_id: str = invoice_id) -> list[Part]:
-            return ensure_funds(fresh, unsecured(fresh, fresh.invoices[invoice_id])).captures
+            return ensure_funds(fresh, unsecured(fresh, fresh.invoices[invoice_id]), document=invoice_id).captures
 
         def book(fresh: Order, invoice_id: str = invoice_id, transfer: Transfer = transfer) -> None:
             invoice = fresh.invoices[invoice_id]

@@ -49,7 +49,13 @@ def _pay_back(order: Order, return_id: str, cause: Cause) -> Order:
     def book(fresh: Order, final: CreditMemo) -> None:
         settle(fresh, find(fresh, return_id), final)
 
-    return give_back(order, memo, book, cause)
+    most = None
+    if any(change.exchange for change in order.changes.values()):
+        from oms.flows.exchanges import room_for  # noqa: PLC0415 few returns belong to an exchange
+
+        most = room_for(order, return_id, memo.id)
+        memo.into = "exchange" if most else memo.into
+    return give_back(order, memo, book, cause, most=most)
 
 
 def _documents(order: Order, return_id: str) -> tuple[CreditMemo | None, Invoice | None]:

@@ -20,6 +20,7 @@ from oms.payments.cover import surplus
 from oms.payments.funds import Part, ensure_excess
 from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
 from oms.payments.invoices import change_invoice, change_memo, lowered
+from oms.payments.payouts import EXCHANGE
 from oms.payments.records import Change, CreditMemo, Invoice
 from oms.payments.releases import unneeded
 from oms.payments.renewal import missing_in_all, renew_until
@@ -41,7 +42,11 @@ def settle_step(order_id: str, change_id: str, execution: str) -> dict[str, Any]
 def _settle(order_id: str, change_id: str, cause: Cause) -> dict[str, Any]:
     order = load(order_id)
     change = find(order, change_id)
-    if change.status == "pending":
+    if change.status == "pending" and change.exchange:
+        from oms.flows.exchanges import settle_exchange  # noqa: PLC0415 few changes are exchanges
+
+        settle_exchange(order, change, cause)
+    elif change.status == "pending":
         status = "done"
         if change.kind == "payment":
             order, status = _new_tender(order, change, cause)
@@ -82,13 +87,19 @@ def _book_memo(order: Order, memo: CreditMemo) -> None:
 
 def _give_back(order: Order, change: Change, cause: Cause) -> Order:
     """Captured money that nothing will use any more is refunded, up to the change's worth; authorizations that nothing needs are voided."""
-    refund = Transfer("refund", change.id)
+    refund, away = Transfer("refund", change.id), Transfer("refund", change.id, EXCHANGE)
+    if change.into == EXCHANGE:
+        from oms.flows.exchanges import carry  # noqa: PLC0415 few changes are exchanges
+
+        order = carry(order, change, cause)
 
     def excess(fresh: Order) -> list[Part]:
-        return ensure_excess(fresh, min(change.worth + lowered(change) - moved(fresh, refund), surplus(fresh)))
+        left = change.worth + lowered(change) - moved(fresh, refund) - moved(fresh, away)
+        return ensure_excess(fresh, min(left, surplus(fresh)))
 
     def book(fresh: Order) -> None:
-        fresh.changes[change.id] = find(fresh, change.id).model_copy(update={"refunds": settled(fresh, refund)})
+        rows = settled(fresh, away) + settled(fresh, refund)
+        fresh.changes[change.id] = find(fresh, change.id).model_copy(update={"refunds": rows})
 
     order = move(order, refund, excess, book, cause)
 

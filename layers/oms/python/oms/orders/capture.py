@@ -9,7 +9,7 @@ from oms.clock import later
 from oms.errors import Conflict, Fault, InProgress, invalid
 from oms.ids import new_order_id
 from oms.inventory.reservations import Reservation, take_over
-from oms.orders.holds import hold_for_remorse, place_hold
+from oms.orders.holds import hold_for_remorse, let_go, place_hold
 from oms.orders.order import Claim, Order, StockChange
 from oms.orders.placing import PlaceOrder, content_digest
 from oms.orders.pricing import Priced, price
@@ -18,7 +18,9 @@ from oms.orders.reserve import reserve
 from oms.orders.statuses import totals
 from oms.payments import ledger
 from oms.payments.accounts import Account, claim_credit
+from oms.payments.exchange_tender import Brought, promise
 from oms.payments.gateway import Gateways, Instruction, Outcome, Unsure, gateway_for
+from oms.payments.payouts import EXCHANGE
 from oms.payments.records import Payment
 from oms.payments.requests import ask, conclude
 from oms.payments.tender_request import Tender
@@ -50,14 +52,16 @@ def take(
     left: Left | None = None,
     account: Account | None = None,
     priorities: Mapping[str, int] | None = None,
+    brought: Brought | None = None,
 ) -> Order:
     """A new order: priced, its stock reserved, its payments intended. With `later_on` nobody captures it now; the Capture state will.
     What a reservation holds that is still open becomes the order's; any other counts as none. `left`: what locations of limited capacity
-    still take. `account`: the business customer's, if there is one; `priorities`: of store credits, where several pay.
+    still take. `account`: the business customer's, if there is one; `priorities`: of store credits, where several pay. `brought`: the
+    value of an exchange, which pays first.
 
     Invalid for money that does not add up or an unknown gateway; Conflict naming the lines that stock is short for.
     """
-    order = accept(request, settings, gateways, now=now, later_on=later_on, account=account, priorities=priorities)
+    order = accept(request, settings, gateways, now=now, later_on=later_on, account=account, priorities=priorities, brought=brought)
     if not later_on:
         order.summary.lease = Lease(owner=owner, until=later(now, seconds=LEASE_SECONDS))
     if reservation and reservation.is_open:
@@ -75,6 +79,7 @@ def accept(
     later_on: bool,
     account: Account | None = None,
     priorities: Mapping[str, int] | None = None,
+    brought: Brought | None = None,
 ) -> Order:
     """A new order with its number and its payments intended; nothing is reserved yet.
 
@@ -82,9 +87,10 @@ def accept(
     """
     priced = price(request)
     total = priced.totals.grand_total
-    off = difference(request.payments, total)
+    others = total - (brought.pays(total) if brought else 0)
+    off = difference(request.payments, others)
     held = request.on_problem == "hold" and 0 < abs(off) < settings.channel(request.channel).hold_difference
-    faults = known_faults(request.payments, gateways, account) + ([] if held else cover_faults(request.payments, total))
+    faults = known_faults(request.payments, gateways, account) + ([] if held else cover_faults(request.payments, others))
     if faults:
         raise invalid(*faults)
     if settings.return_rules:
@@ -92,8 +98,10 @@ def accept(
 
         copy_rules(priced.lines, request.channel, settings)
     order = _new_order(request, priced, now, later_on, account)
+    if brought:
+        promise(order, brought, total)
     first = settings.channel(request.channel).tender_order
-    add_tenders(order, request.payments, total, first=first, priorities=priorities, account=account)
+    add_tenders(order, request.payments, others, first=first, priorities=priorities, account=account)
     if account:
         claim_credit(order, account)
     hold_for_remorse(order, settings)
@@ -313,6 +321,8 @@ def decline(order: Order, **why: object) -> None:
         # A tender behind the declined one was never asked, and nothing may ask for it later: another card pays the whole.
         payment.token = None
         payment.events = [event for event in payment.events if event.reference or event.state != "requested"]
+        payment.closed = payment.method == EXCHANGE
+    let_go(order, EXCHANGE)
     order.claims.append(Claim(number_key(order.placed.channel, order.placed.order_number), {"order_id": order.id}, release=True))
     order.summary.status, order.summary.undoing = "declined", False
     order.summary.answer = order.summary.answer or 402

@@ -55,6 +55,14 @@ def release_hold(order: Order, hold_id: str, by: str, has: Callable[[str], bool]
     return hold
 
 
+def let_go(order: Order, kind: str) -> None:
+    """The holds of a kind have served: the system releases them."""
+    for hold in order.summary.holds:
+        if hold.kind == kind and not hold.released_at:
+            hold.released_at, hold.released_by = order.now, kind
+            order.record("hold.released", hold_id=hold.id, kind=hold.kind)
+
+
 def expired(order: Order) -> list[Hold]:
     """Holds whose time is over and that nobody has released."""
     return [hold for hold in order.summary.holds if not hold.released_at and hold.expires_at is not None and hold.expires_at <= order.now]

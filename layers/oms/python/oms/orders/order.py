@@ -1,6 +1,7 @@
 """The order aggregate: one consistent picture of an order in memory, and the changes that a command makes to it.
 
-A command mutates records and says what happened with `record`; storage then writes all that differs from `loaded` in one transaction.
+A command mutates records and says what happened with `record`; storage then writes all that differs from `loaded` in one transaction,
+with the orders that the command has given birth to (`born`: the new order of an exchange).
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ class Order:
     credit_limit: int | None = None
     approving: str = ""
     news: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    born: list[Order] = field(default_factory=list)
     draw: Callable[[], float] = random.random
     _index: tuple[list[PlacedLine], dict[str, PlacedLine]] = field(default=([], {}), init=False, repr=False, compare=False)
 

@@ -84,6 +84,14 @@ class PlacedFee(Stored):
     frozen: Frozen
 
 
+class Origin(Stored):
+    """Of a new order that an exchange made: the order it comes from, and that order's change."""
+
+    order_id: str
+    order_number: str
+    change_id: str
+
+
 class Placed(Record):
     """The order as placed: written once, never rewritten, without personal data. `chunks`: in how many items of their own the lines of a
     large order are stored (see oms.storage.chunks); of any other order the document itself holds them."""
@@ -109,6 +117,7 @@ class Placed(Record):
     fees: list[PlacedFee] = []
     digest: str = ""
     chunks: int = 0
+    exchange_of: Origin | None = None
 
 
 class Band(Stored):

@@ -27,8 +27,12 @@ def open_authorization(order: Order) -> int:
 
 
 def to_come(order: Order) -> int:
-    """Money that is still to be taken: authorized, or to be invoiced on terms. What is invoiced and unpaid is owed."""
-    return open_authorization(order) + sum(terms_left(order, payment) for payment in order.payments.values())
+    """Money that is still to be taken: authorized, or to be invoiced on terms or on an exchange. What is invoiced and unpaid is owed."""
+    left = [(payment.secured, terms_left(order, payment)) for payment in order.payments.values()]
+    # What is secured is held by other tenders too, and comes once.
+    return max(open_authorization(order), sum(amount for secured, amount in left if secured)) + sum(
+        amount for secured, amount in left if not secured
+    )
 
 
 def credited_units(order: Order, *, delivery: bool = False) -> dict[str, list[list[int]]]:

@@ -28,7 +28,7 @@ from oms.orders.records import (
 from oms.orders.totals import totals_of
 from oms.payments.funds import open_amount
 from oms.payments.ledger import expires_at, fold, payment_status
-from oms.payments.records import CreditMemo, Invoice, Payment
+from oms.payments.records import Change, CreditMemo, Exchange, Invoice, Payment
 from oms.payments.shown import shown
 from oms.service.changes import change_view
 
@@ -92,8 +92,8 @@ def order_view(
         "changes": [change_view(change) for change in order.changes.values()],
         "returns": [return_view(order, ret) for ret in _shown(order, order.returns.values())],
         **({"more": _left_out(order)} if len(placed.lines) > MOST_LINES else {}),
-        "exchanges": [],
-        "related_orders": [],
+        "exchanges": [_exchange(change, about) for change in order.changes.values() if (about := change.exchange)],
+        "related_orders": _related(order),
         "holds": [hold.model_dump(exclude_none=True) for hold in summary.holds],
         "exceptions": [exception_view(order, key) for key in order.exceptions],
         "notes": [note.model_dump() for note in summary.notes],
@@ -101,6 +101,28 @@ def order_view(
         "tracking_page_url": tracking_page_url,
         "executions": list(executions),
     }
+
+
+def _exchange(change: Change, about: Exchange) -> dict[str, Any]:
+    """`balance`: what the new goods cost more than the old ones bring; negative is paid back."""
+    return {
+        "id": change.id,
+        "status": change.status,
+        "return_id": about.return_id,
+        "cancellation_id": about.cancellation_id,
+        "new_order_id": about.new_order_id,
+        "new_order_number": about.new_order_number,
+        "advance": about.advance,
+        "balance": about.price - about.expected,
+    }
+
+
+def _related(order: Order) -> list[dict[str, Any]]:
+    """The order that it was exchanged from, and those that came of its own exchanges."""
+    origin = order.placed.exchange_of
+    from_ = [{"id": origin.order_id, "order_number": origin.order_number, "relation": "exchange_of"}] if origin else []
+    made = [about for change in order.changes.values() if (about := change.exchange)]
+    return from_ + [{"id": about.new_order_id, "order_number": about.new_order_number, "relation": "exchange"} for about in made]
 
 
 def line_views(order: Order, start: int = 0, most: int | None = None) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from oms.clock import later
 from oms.orders.order import Order
 from oms.payments.cover import hold_uncovered, to_invoice
+from oms.payments.exchange_tender import backed
 from oms.payments.ledger import authorizations
 from oms.payments.records import Payment
 from oms.payments.releases import to_release
@@ -32,7 +33,7 @@ def watch_authorizations(order: Order) -> None:
         hold_uncovered(order)
     if _pending(order):
         return
-    work = any(row.open for fo in order.fulfillment_orders.values() for row in fo.lines.values())
+    work = backed(order) or any(row.open for fo in order.fulfillment_orders.values() for row in fo.lines.values())
     if work and any(payment.warned for payment in order.payments.values()) and missing_in_all(order, renew_until(order)):
         open_change(order, "renewal", reason="an authorization runs out")
     elif to_release(order):
@@ -40,7 +41,7 @@ def watch_authorizations(order: Order) -> None:
 
 
 def _to_warn(order: Order) -> list[tuple[Payment, str, str]]:
-    if not to_invoice(order):
+    if not to_invoice(order) and not backed(order):
         return []
     soon = later(order.now, hours=WARN_HOURS)
     return [
@@ -52,4 +53,4 @@ def _to_warn(order: Order) -> list[tuple[Payment, str, str]]:
 
 
 def _pending(order: Order) -> bool:
-    return any(change.status == "pending" for change in order.changes.values())
+    return any(change.status == "pending" and (change.moves or not change.exchange) for change in order.changes.values())

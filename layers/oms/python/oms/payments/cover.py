@@ -8,7 +8,8 @@ from oms.orders.quantities import cancelled_units
 from oms.orders.records import FulfillmentOrder
 from oms.orders.statuses import buckets, to_come, totals
 from oms.orders.worth import delivery_worth, worth
-from oms.payments.funds import excess, open_amount, terms_left, was_declined
+from oms.payments.exchange_tender import backed
+from oms.payments.funds import excess, open_amount, terms_left, unsecured, was_declined
 from oms.payments.invoices import invoice_for, lowered
 from oms.payments.ledger import authorizations, newest, open_at
 
@@ -31,10 +32,13 @@ def uncredited(order: Order) -> int:
 
 def available(order: Order, until: str) -> int:
     """Money for invoices to come, as it will be at that time: captured and unused, being captured for an invoice that is not on record
-    yet, authorized and not run out, on terms. For a time that is over, as it is now: what has run out since covers no overdue work."""
+    yet, authorized and not run out, on terms or by an exchange. For a time that is over, as it is now: what has run out since covers no
+    overdue work."""
     until = max(until, order.now)
     free = sum(each.free for payment in order.payments.values() for each in authorizations(payment) if each.live(until))
-    return excess(order) + _being_captured(order) + free + sum(terms_left(order, payment) for payment in order.payments.values())
+    promised = sum(terms_left(order, payment) for payment in order.payments.values())
+    # What secures an exchange is not there for anything else.
+    return excess(order) + _being_captured(order) + free + promised - backed(order)
 
 
 def _being_captured(order: Order) -> int:
@@ -59,11 +63,12 @@ def due(order: Order) -> int:
 
 
 def _declined(order: Order) -> int:
-    """What parcels cost that have left, and whose capture was declined."""
-    invoices = [invoice_for(order, parcel) for parcel in order.uninvoiced]
-    refused = [each for each in invoices if any(was_declined(payment, each.id) for payment in order.payments.values())]
-    others = [payment for payment in order.payments.values() if not any(was_declined(payment, each.id) for each in refused)]
-    return sum(open_amount(order, each) for each in refused) - sum(open_at(payment, order.now) for payment in others)
+    """What parcels cost that have left, and what invoices have open that nobody owes by terms, whose capture was declined."""
+    invoices = [(each, open_amount(order, each)) for each in (invoice_for(order, parcel) for parcel in order.uninvoiced)]
+    invoices += [(each, left) for each in order.invoices.values() if (left := unsecured(order, each))]
+    refused = [(each, left) for each, left in invoices if any(was_declined(payment, each.id) for payment in order.payments.values())]
+    others = [payment for payment in order.payments.values() if not any(was_declined(payment, each.id) for each, _ in refused)]
+    return sum(left for _, left in refused) - sum(open_at(payment, order.now) for payment in others)
 
 
 def surplus(order: Order) -> int:

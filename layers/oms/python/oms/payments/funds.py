@@ -14,10 +14,13 @@ from oms.errors import Conflict
 from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments.ledger import authorizations, captures, fold, newest
+from oms.payments.payouts import EXCHANGE
 from oms.payments.records import TERMS, Invoice, Payment, PaymentEvent
 
 TenderSequence = Sequence[tuple[str, int]]
 """Tenders by id with what each gives at most; 0: all it has."""
+PROMISES = (TERMS, EXCHANGE)
+"""Methods of tenders that pay after the invoice: until then what is invoiced on them is owed."""
 _NO_LIMIT = 10**15
 
 
@@ -62,7 +65,7 @@ def ensure_funds(order: Order, amount: int, sequence: TenderSequence = (), docum
         for limit, of in _open(order, payment):
             part = min(left, limit, most - given.get(payment.id, 0))
             if part > 0:
-                (funds.receivables if payment.method == TERMS else funds.captures).append(Part(payment, part, of))
+                (funds.receivables if payment.method in PROMISES else funds.captures).append(Part(payment, part, of))
                 given[payment.id] = given.get(payment.id, 0) + part
                 left -= part
     funds.missing = left
@@ -112,7 +115,7 @@ def open_amount(order: Order, invoice: Invoice) -> int:
 
 def unsecured(order: Order, invoice: Invoice) -> int:
     """What of an invoice's open amount nobody owes by terms: the goods were let go on somebody's word."""
-    by_terms = _sum([row for row in invoice.receivables if row["payment_id"]])
+    by_terms = _sum([row for row in invoice.receivables if row["payment_id"] and not order.payments[row["payment_id"]].closed])
     return max(0, open_amount(order, invoice) - by_terms)
 
 
@@ -122,11 +125,12 @@ def receivable(order: Order) -> int:
 
 
 def terms_left(order: Order, payment: Payment) -> int:
-    """What may still be invoiced on terms."""
-    if payment.method != TERMS:
+    """What may still be invoiced on terms, or on what an exchange is to bring."""
+    if payment.method not in PROMISES or payment.closed:
         return 0
     rows = [row for invoice in order.invoices.values() for row in invoice.receivables if row["payment_id"] == payment.id]
-    return max(0, payment.amount - _sum(rows))
+    came = sum(event.amount for event in payment.events if _is_capture(event) and not (event.document or "").startswith("inv_"))
+    return max(0, payment.amount - _sum(rows) - came)
 
 
 def declared(order: Order) -> list[Payment]:
@@ -146,7 +150,7 @@ def _in_order(order: Order, sequence: TenderSequence) -> Iterator[tuple[Payment,
 
 
 def _open(order: Order, payment: Payment) -> list[tuple[int, str | None]]:
-    if payment.method == TERMS:
+    if payment.method in PROMISES:
         return [(terms_left(order, payment), None)]
     return [(each.free, each.reference) for each in authorizations(payment) if each.live(order.now)]
 

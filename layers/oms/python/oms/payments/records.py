@@ -44,7 +44,8 @@ class Payment(Record):
 
     `token` is kept only until the gateway has authorized; `source` is what the gateway needs to authorize once more (never a card, never
     shown). `warned`: the authorization whose end was announced. `account_id`: the credit account of a gift card or store credit,
-    `customer_id`: whose it must be if it is somebody's. `net_days`: terms, paid after the invoice.
+    `customer_id`: whose it must be if it is somebody's. `net_days`: terms, paid after the invoice. Of the value of an exchange: `secured`
+    when other tenders hold as much in case it does not come, `closed` once nothing more of it comes (see exchange_tender.py).
     """
 
     id: str
@@ -57,6 +58,8 @@ class Payment(Record):
     token: str | None = None
     source: str | None = None
     warned: str | None = None
+    secured: bool = False
+    closed: bool = False
     events: list[PaymentEvent] = []
 
 
@@ -137,6 +140,22 @@ class Approval(Stored):
     roles: list[str] = []
 
 
+class Exchange(Stored):
+    """What comes back to an order, by a return or (what has not left) by a cancellation, for which new order. Amounts in minor units:
+    `expected` is what comes back worth, `price` what the new order cost when it was placed, `told` how much of what came back the new order
+    has been told of. `advance`: the new goods do not wait for the old ones."""
+
+    new_order_id: str
+    new_order_number: str
+    return_id: str | None = None
+    cancellation_id: str | None = None
+    payment_id: str | None = None
+    expected: int = 0
+    price: int = 0
+    told: int = 0
+    advance: bool = False
+
+
 class Claim(Stored):
     """What a claim on a shipment says: what became of its units, and what the customer gets instead. `cost`: what the merchant bears of
     it, in minor units; `carrier_claim`: what is known of the claim on the carrier."""
@@ -179,6 +198,7 @@ class Change(Record):
     groups: list[PlacedGroup] = []
     prices: dict[str, int] = {}
     approval: Approval | None = None
+    exchange: Exchange | None = None
     claim: Claim | None = None
     reduce_shipping: bool | None = None
     due_at: str | None = None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from oms.orders.order import Order
 from oms.orders.quantities import kept
 from oms.payments.cover import available, to_invoice
+from oms.payments.exchange_tender import backed
 from oms.payments.funds import Part, declared, excess
 from oms.payments.ledger import authorizations, fold, newest
 from oms.payments.records import Invoice, Payment
@@ -16,19 +17,21 @@ _RELEASE = "release-"
 
 def to_release(order: Order) -> list[Part]:
     """What is still authorized, once every unit is cancelled or invoiced, and every fee and upcharge; nothing before that, nor while money
-    is under way. What has run out needs no release."""
+    is under way, nor what secures the goods of an exchange that are still to come. What has run out needs no release."""
     if order.summary.status in ("received", "declined"):
         return []
     if order.uninvoiced or any(state.shipped < kept(state) for state in order.summary.lines.values()):
         return []
     if to_invoice(order) > 0 or any(sums.pending_capture + sums.pending_authorization for sums in map(fold, order.payments.values())):
         return []  # a change that is not settled yet will invoice the rest
-    return [
-        Part(payment, each.free, each.reference)
-        for payment in order.payments.values()
-        for each in authorizations(payment)
-        if each.free and each.live(order.now)
-    ]
+    keep, parts = backed(order), []
+    for payment in order.payments.values():
+        for each in authorizations(payment):
+            if each.free and each.live(order.now):
+                if keep <= 0:
+                    parts.append(Part(payment, each.free, each.reference))
+                keep -= each.free
+    return parts
 
 
 def unneeded(order: Order, voids_parts: Callable[[Payment], bool]) -> list[Part]:
@@ -49,6 +52,8 @@ def unneeded(order: Order, voids_parts: Callable[[Payment], bool]) -> list[Part]
 
 def is_last(order: Order, invoice: Invoice) -> bool:
     """Whether nothing more will be captured after this invoice, as things stand."""
+    if backed(order):
+        return False
     rest = [parcel for parcel in order.uninvoiced if parcel.id != invoice.shipment_id]
     return not rest and all(state.shipped >= kept(state) for state in order.summary.lines.values())
 

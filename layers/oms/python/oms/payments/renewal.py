@@ -8,6 +8,7 @@ from oms.orders.statuses import totals
 from oms.payments.cover import available, to_invoice, uncovered
 from oms.payments.funds import Part, declared
 from oms.payments.ledger import authorizations, fold
+from oms.payments.payouts import EXCHANGE
 from oms.payments.records import Payment
 from oms.payments.transfers import lapse
 
@@ -30,8 +31,15 @@ def to_renew(order: Order, missing: int, until: str) -> list[Part]:
 
 def raised(order: Order) -> int:
     """What the order costs beyond what all its tenders were to pay."""
-    agreed = sum(payment.amount for payment in order.payments.values() if fold(payment).authorized or fold(payment).captured)
+    agreed = sum(payment.amount for payment in order.payments.values() if _is_agreed(payment))
     return max(0, totals(order).grand_total - agreed)
+
+
+def _is_agreed(payment: Payment) -> bool:
+    """Whether it was to pay a part of the price: what an exchange brings is one, unless another tender holds that part too."""
+    if payment.method == EXCHANGE:
+        return not payment.secured
+    return bool(fold(payment).authorized or fold(payment).captured)
 
 
 def missing_for(order: Order, fulfillment_order_id: str) -> int:

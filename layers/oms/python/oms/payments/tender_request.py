@@ -17,6 +17,7 @@ CREDIT_METHODS = ("gift_card", "store_credit")
 MANUAL = "manual"
 """The gateway of methods known only by name: people say what happened."""
 CREDIT = "credit"
+EXCHANGE = "exchange"
 DEFAULT_PRIORITY = 100
 """Of a store credit that has none of its own."""
 _OWN = {**dict.fromkeys(CREDIT_METHODS, CREDIT), TERMS: TERMS}
@@ -86,9 +87,11 @@ def terms_faults(tenders: Sequence[tuple[int, Tender]]) -> list[Fault]:
 def _method_faults(tender: Tender) -> list[Fault]:
     method, own = tender.method, _OWN.get(tender.method)
     faults = []
+    if method == EXCHANGE:
+        faults.append(Fault("only an exchange brings such a tender (POST /v1/orders/{id}/exchanges)", "/method"))
     if own and tender.gateway not in (None, own):
         faults.append(Fault(f"{method} goes through the gateway '{own}'; leave it out", "/gateway"))
-    if not own and tender.gateway in (CREDIT, TERMS):
+    if not own and tender.gateway in (CREDIT, TERMS, EXCHANGE):
         faults.append(Fault(f"the gateway '{tender.gateway}' does not take {method}", "/gateway"))
     if method in CREDIT_METHODS and tender.account_id is None:
         faults.append(Fault("required: the credit account that pays", "/account_id"))

@@ -13,6 +13,7 @@ from oms.orders.order import Order
 from oms.payments import ledger
 from oms.payments.funds import Part
 from oms.payments.gateway import Instruction, Kind, Outcome
+from oms.payments.payouts import EXCHANGE, account_for
 from oms.payments.records import Payment, PaymentEvent
 from oms.payments.requests import conclude, intend
 
@@ -48,9 +49,9 @@ class Answer:
 def under_way(order: Order, transfer: Transfer) -> list[Move]:
     """Instructions that were given, or were about to be, and have no answer on record."""
     return [
-        Move(payment.id, _instruction(order, transfer, event.key, event.amount, event.of))
+        Move(payment.id, _instruction(order, payment, transfer, event.key, event.amount, event.of))
         for payment in order.payments.values()
-        for event in _of(payment, transfer)
+        for event in _of(order, payment, transfer)
         if event.state == "requested" and event.key
     ]
 
@@ -60,7 +61,7 @@ def settled(order: Order, transfer: Transfer) -> list[dict[str, Any]]:
     return [
         {"payment_id": payment.id, "amount": event.amount, "reference": event.reference, **({"into": event.into} if event.into else {})}
         for payment in order.payments.values()
-        for event in _of(payment, transfer)
+        for event in _of(order, payment, transfer)
         if event.state == "succeeded"
     ]
 
@@ -74,11 +75,12 @@ def add_moves(order: Order, transfer: Transfer, parts: Sequence[Part], *, final:
     """Note what will be asked of which tender. A key is made of order, kind, document, destination, tender and attempt: it is
     used once."""
     moves: list[Move] = []
-    document = f"{transfer.document}/{transfer.into}" if transfer.into else transfer.document
     for part in parts:
+        into = _into(order, part.payment, transfer)
+        document = f"{transfer.document}/{into}" if into else transfer.document
         tender = part.payment.id + _which(part)
         key = ledger.attempt_key(part.payment, f"{order.id}/{transfer.kind}/{document}/{tender}")
-        what = _instruction(order, transfer, key, part.amount, part.of, final=final)
+        what = _instruction(order, part.payment, transfer, key, part.amount, part.of, final=final)
         if intend(part.payment, what, transfer.document):
             moves.append(Move(part.payment.id, what))
     return moves
@@ -120,17 +122,24 @@ def _lapse(order: Order, payment: Payment, reference: str | None) -> None:
             lapse(order, payment, each.reference, "it allowed one capture")
 
 
-def _of(payment: Payment, transfer: Transfer) -> list[PaymentEvent]:
-    return [
-        event
-        for event in ledger.newest(payment.events)
-        if (event.kind, event.document, event.into) == (transfer.kind, transfer.document, transfer.into)
-    ]
+def _of(order: Order, payment: Payment, transfer: Transfer) -> list[PaymentEvent]:
+    about = (transfer.kind, transfer.document, _into(order, payment, transfer))
+    return [event for event in ledger.newest(payment.events) if (event.kind, event.document, event.into) == about]
 
 
-def _instruction(order: Order, transfer: Transfer, key: str, amount: int, of: str | None, *, final: bool = False) -> Instruction:
-    owner = order.placed.customer_id if transfer.into else None
-    return Instruction(transfer.kind, key, amount, order.placed.currency, order.now, of, final, transfer.into, owner)
+def _into(order: Order, payment: Payment, transfer: Transfer) -> str | None:
+    """Where a tender's money goes. What an exchange brought came from no card of this order: it is given back as store credit."""
+    if transfer.into is None and transfer.kind == "refund" and payment.method == EXCHANGE:
+        return account_for(order)
+    return transfer.into
+
+
+def _instruction(
+    order: Order, payment: Payment, transfer: Transfer, key: str, amount: int, of: str | None, *, final: bool = False
+) -> Instruction:
+    into = _into(order, payment, transfer)
+    owner = order.placed.customer_id if into else None
+    return Instruction(transfer.kind, key, amount, order.placed.currency, order.now, of, final, into, owner)
 
 
 def _which(part: Part) -> str:

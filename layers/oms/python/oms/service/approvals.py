@@ -39,11 +39,13 @@ def needs_approval(order: Order, route: str, figures: Figures, agent: Agent, set
 
 
 def ask_approval(order: Order, route: str, body: dict[str, Any], figures: Figures, agent: Agent) -> Change:
-    """Let it wait. Conflict for what cannot: an address is personal data, and changes keep none."""
+    """Let it wait. Conflict for what cannot: an address is personal data and a payment token a secret, and changes keep neither."""
     if any(isinstance(each, dict) and each.get("op") == "set_address" for each in body.get("operations", ())):
         raise Conflict(
             "this needs an approval, and a new address cannot wait for one; ask for the address by itself", kind="needs-approval"
         )
+    if body.get("payments"):
+        raise Conflict("this needs an approval, and a payment token cannot wait for one; ask without payments", kind="needs-approval")
     approval = Approval(route=route, body=body, figures=figures, by=agent.id, roles=list(agent.roles))
     change = Change(
         id=order.next_id("chg"),

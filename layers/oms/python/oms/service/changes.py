@@ -135,6 +135,8 @@ def change_view(change: Change) -> dict[str, Any]:
     ]
     fees = [{"code": fee.code, "delivery_group": fee.delivery_group, "total_amount": fee.frozen.total} for fee in change.fees]
     shown = change.model_dump(exclude=hidden, exclude_none=True)
+    if change.exchange:
+        shown |= shown.pop("exchange")
     return {
         **shown,
         "lines": [{key: row[key] for key in row if row[key] is not None} for row in lines],

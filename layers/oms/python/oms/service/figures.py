@@ -17,6 +17,7 @@ from oms.payments.cover import surplus
 from oms.payments.funds import Part, ensure_excess, ensure_refunds
 from oms.payments.invoices import change_invoice, change_memo
 from oms.payments.offsets import offsets
+from oms.payments.payouts import EXCHANGE, STORE_CREDIT
 from oms.payments.records import Change
 from oms.service import recalls
 
@@ -30,6 +31,8 @@ def foresee(order: Order, command: Command) -> tuple[Order, list[Change]]:
     copy = deepcopy(order)
     changes = list(command(copy))
     for change in changes:
+        if change.exchange:
+            continue  # it goes on as its return and its cancellation do
         for line in change.lines:
             if line.held:
                 recalls.stop(copy, change, line, count(line.held))
@@ -39,15 +42,26 @@ def foresee(order: Order, command: Command) -> tuple[Order, list[Change]]:
 
 def figures(before: Order, after: Order, changes: Sequence[Change]) -> Figures:
     """`balances` of a preview (contract: Service): new totals minus old ones, and what is paid back or still to be paid."""
+    if after.born:
+        from oms.service.exchange_figures import exchange_figures  # noqa: PLC0415 few changes are exchanges
+
+        return exchange_figures(before, after, changes)
     old, new = totals(before).model_dump(), totals(after).model_dump()
-    back: dict[tuple[str, str], int] = {}
-    for part, into in refunds(after, changes):
-        place = (part.payment.id, into or "")
-        back[place] = back.get(place, 0) + part.amount
     return {
         **{name: new[name] - old[name] for name in new},
-        "refund_due": sum(back.values()),
         "amount_due": max(0, _missing(after) - _missing(before)),
+        **paid_back(refunds(after, changes)),
+    }
+
+
+def paid_back(parts: Sequence[tuple[Part, str | None]]) -> Figures:
+    """What goes back, in all and to which tender."""
+    back: dict[tuple[str, str], int] = {}
+    for part, into in parts:
+        place = (part.payment.id, into or (STORE_CREDIT if part.payment.method == EXCHANGE else ""))
+        back[place] = back.get(place, 0) + part.amount
+    return {
+        "refund_due": sum(back.values()),
         "refunds": [
             {"payment_id": payment_id, "amount": amount, **({"into": into} if into else {})}
             for (payment_id, into), amount in sorted(back.items())
@@ -64,15 +78,16 @@ def refunds(order: Order, changes: Sequence[Change]) -> list[tuple[Part, str | N
         memo, invoice = change_memo(order, change), change_invoice(order, change)
         net = (memo.total_amount if memo else 0) - (invoice.total_amount if invoice else 0)
         if net > 0:
-            paid = _if_there(ensure_refunds, order, net - sum(row["amount"] for row in offsets(order, net)))
+            paid = if_there(ensure_refunds, order, net - sum(row["amount"] for row in offsets(order, net)))
             parts += [(part, change.into) for part in paid]
         part = max(0, min(change.worth - (memo.total_amount if memo else 0), excess))
-        parts += [(each, None) for each in _if_there(ensure_excess, order, part)]
+        parts += [(each, None) for each in if_there(ensure_excess, order, part)]
         excess -= part
     return parts
 
 
-def _if_there(ensure: Callable[[Order, int], list[Part]], order: Order, amount: int) -> list[Part]:
+def if_there(ensure: Callable[[Order, int], list[Part]], order: Order, amount: int) -> list[Part]:
+    """The tenders that the money goes back to; none where it is not captured yet."""
     try:
         return ensure(order, amount) if amount > 0 else []
     except Conflict:

@@ -20,7 +20,12 @@ _UNITS = {"line_id", "quantity", "reason"}
 MAY_NAME: dict[str, dict[str, set[str]]] = {
     "cancellation": {"": _ALWAYS | {"lines", "all", "reason"}, "lines": _UNITS},
     "return": {"": _ALWAYS | {"lines", "mode"}, "lines": _UNITS | {"resolution"}},
-    "exchange": {"": _ALWAYS | {"return_lines", "new_lines", "payments"}, "return_lines": _UNITS, "new_lines": {"sku", "quantity"}},
+    "exchange": {
+        "": _ALWAYS | {"return_lines", "new_lines", "payments"},
+        "return_lines": _UNITS,
+        "new_lines": {"sku", "quantity"},
+        "payments": {"method", "gateway", "token", "account_id", "amount"},
+    },
 }
 """By the kind of request: the fields of its body, then those of each list of lines in it."""
 
@@ -65,6 +70,11 @@ def refuse_named(body: dict[str, Any], kind: str, offered: Collection[str] = ("r
         Fault(f"offered: {', '.join(offered)}", f"/lines/{index}/resolution")
         for index, row in _rows(body, "lines")
         if row.get("resolution", next(iter(offered), None)) not in offered
+    ]
+    faults += [
+        Fault("customers pay by card, gift card or store credit", f"/payments/{index}/method")
+        for index, row in _rows(body, "payments")
+        if row.get("method", "card") not in ("card", "gift_card", "store_credit") or row.get("gateway") == "manual"
     ]
     if faults:
         raise Forbidden(f"self-service may not name this in a {kind}", errors=faults)

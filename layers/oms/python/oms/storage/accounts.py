@@ -6,6 +6,7 @@ account_<id>   exposure#EUR   `exposure`, changed in the transaction of each ord
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from oms.orders.order import Order
@@ -28,24 +29,28 @@ def exposures(account_id: str) -> dict[str, int]:
     return {row["sk"].removeprefix(_BEGIN): int(row["exposure"]) for row in rows}
 
 
-def exposure_change(order: Order) -> list[Write]:
-    """What this commit takes of its account's credit (under the limit, if the order knows one) or gives back, noted on the order's summary.
+def exposure_change(orders: Sequence[Order]) -> list[Write]:
+    """What this commit of one or several orders takes of their account's credit (under the limit, if one of them knows it) or gives back,
+    noted on the orders' summaries.
 
     Orders without an account or without terms cost nothing.
     """
-    if order.placed.account_id is None or not any(payment.method == "terms" for payment in order.payments.values()):
+    mine = [order for order in orders if order.placed.account_id and any(each.method == "terms" for each in order.payments.values())]
+    if not mine:
         return []
     from oms.payments.accounts import exposure  # noqa: PLC0415 few orders are on terms, and every function would pay for it
 
-    now = exposure(order)
-    more = now - order.summary.exposed
-    order.summary.exposed = now
+    more, limit, first = 0, None, mine[0]
+    for order in mine:
+        now = exposure(order)
+        more, order.summary.exposed = more + now - order.summary.exposed, now
+        limit = order.credit_limit if limit is None else limit
     if not more:
         return []
     condition, values = "", {":n": more}
-    if more > 0 and order.credit_limit is not None:
-        condition, values[":most"] = "attribute_not_exists(exposure) OR exposure <= :most", order.credit_limit - more
-    key: dict[str, Any] = {"pk": _pk(order.placed.account_id), "sk": _BEGIN + order.placed.currency}
+    if more > 0 and limit is not None:
+        condition, values[":most"] = "attribute_not_exists(exposure) OR exposure <= :most", limit - more
+    key: dict[str, Any] = {"pk": _pk(first.placed.account_id or ""), "sk": _BEGIN + first.placed.currency}
     return [Write(environment().orders_table, encode(key), condition, encode(values), "ADD exposure :n")]
 
 

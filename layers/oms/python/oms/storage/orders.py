@@ -119,34 +119,39 @@ def load_personal(order_id: str) -> Personal:
     return Personal.model_validate(row or {})
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One order's part of a commit: its records that differ from what is stored, and its entry in the timeline."""
+
+    order: Order
+    changed: list[tuple[str, Record]]
+    entry: Entry | None
+
+
 def commit(order: Order, cause: Cause, also: Sequence[Write] = ()) -> None:
-    """Write all that changed, conditionally, in one transaction with its timeline entry. Nothing changed: nothing is written.
-    `also`: what another record writes in the same transaction.
+    """Write all that changed, conditionally, in one transaction with its timeline entry; the orders that this one has given birth to with
+    it. Nothing changed: nothing is written. `also`: what another record writes in the same transaction.
 
     Lost: another commit came first. StockShort: a stock condition failed. Taken: a claimed name is somebody else's.
     """
-    _derive_status(order)
-    exposure = exposure_change(order)
-    summary = order.summary
-    entry = None
-    if order.facts:
-        summary.version += 1
-        summary.updated_at = order.now
-        moved = _money_moved(order)
-        entry = Entry(sequence=summary.sequence + 1, at=order.now, actor=cause.actor, cause=cause.cause, facts=order.facts, moved=moved)
-        summary.sequence += len(order.facts)
+    orders = [order, *order.born]
+    for each in orders:
+        _derive(each)
+    exposure = exposure_change(orders)
+    parts = [_part(each, cause) for each in orders]
     table = environment().orders_table
-    changed = _changed(order)
-    writes = [_put(table, order, sk, record) for sk, record in changed]
+    writes = [_put(table, part.order, sk, record) for part in parts for sk, record in part.changed]
     stock_at, at = len(writes), stamp()
-    settled, arrived = settle_debts(summed(order.stock))
+    # Of all orders together: an item is written once in a transaction.
+    settled, arrived = settle_debts(summed(change for each in orders for change in each.stock))
     stock = summed(settled)
     writes += [row_effect(change, at) for change in stock]
-    claims_at = len(writes)
-    writes += [_claim(table, claim.key, claim.data, claim.seen, claim.release) for claim in order.claims]
-    writes += _beside(order, stock, arrived, at, cause) + exposure + _alarm(table, order)
-    if entry:
-        writes.append(_entry(table, order.id, entry))
+    claims_at, claims = len(writes), [claim for each in orders for claim in each.claims]
+    writes += [_claim(table, claim.key, claim.data, claim.seen, claim.release) for claim in claims]
+    writes += _beside(order, stock, arrived, at, cause) + exposure
+    writes += [each for born in order.born for each in _beside(born, [], [], at, cause)]
+    writes += [each for part in parts for each in _alarm(table, part.order)]
+    writes += [_entry(table, part.order.id, part.entry) for part in parts if part.entry]
     writes += also
     key = cause.key()
     if key:
@@ -159,13 +164,34 @@ def commit(order: Order, cause: Cause, also: Sequence[Write] = ()) -> None:
         if key and len(writes) - 1 in error.refused:
             raise Taken(detail=str(key["pk"])) from error
         for index in error.refused:
-            if claims_at <= index < claims_at + len(order.claims):
-                raise Taken(detail=order.claims[index - claims_at].key) from error
+            if claims_at <= index < claims_at + len(claims):
+                raise Taken(detail=claims[index - claims_at].key) from error
             if stock_at <= index < claims_at:
                 change = stock[index - stock_at]
                 raise _short(change) from error
         raise Lost(f"{order.id} changed meanwhile") from error
-    for sk, record in changed:
+    for part in parts:
+        _committed(part)
+    order.born = []
+
+
+def _part(order: Order, cause: Cause) -> _Part:
+    """What this commit writes of an order: its version and sequence moved on."""
+    entry = None
+    if order.facts:
+        summary = order.summary
+        summary.version += 1
+        summary.updated_at = order.now
+        moved = _money_moved(order)
+        entry = Entry(sequence=summary.sequence + 1, at=order.now, actor=cause.actor, cause=cause.cause, facts=order.facts, moved=moved)
+        summary.sequence += len(order.facts)
+    return _Part(order, _changed(order), entry)
+
+
+def _committed(part: _Part) -> None:
+    """The order in memory is as stored now."""
+    order = part.order
+    for sk, record in part.changed:
         record.v += 1
         order.loaded[sk] = _kept(order, record)
     order.facts, order.stock, order.claims, order.news = [], [], [], []
@@ -472,8 +498,13 @@ def _timeline_sk(sequence: int) -> str:
     return f"timeline#{sequence:08d}"
 
 
-def _derive_status(order: Order) -> None:
-    """Statuses follow from the counters on every write; reaching an end is itself a fact."""
+def _derive(order: Order) -> None:
+    """What follows from the records on every write: exchanges go on with what has become of their returns, and statuses follow from the
+    counters; reaching an end is itself a fact."""
+    if any(change.exchange for change in order.changes.values()):
+        from oms.service.exchange_news import go_on  # noqa: PLC0415 few orders have any, and every cold start would pay for it
+
+        go_on(order)
     status = order_status(order)
     if status != order.summary.status:
         order.summary.status = status

@@ -1,0 +1,159 @@
+"""Exchanges: the old order's value goes over to the new order, and the new order hears when nothing more will come.
+
+Two orders, two commits: what the old order has paid into the exchange is on its record first, and the new order counts each such refund
+once, by its reference. Killed in between, the change is still pending on the old order, and its step does the rest.
+"""
+
+from __future__ import annotations
+
+from oms.clock import stamp
+from oms.flows.accounts import account_of
+from oms.flows.capacity import capacity_left
+from oms.flows.capture_payment import collect
+from oms.flows.expiry import expire_due
+from oms.flows.gateways import GATEWAYS
+from oms.flows.money import move
+from oms.flows.secure_payment import renew
+from oms.fulfillment.work import follow_holds
+from oms.orders.capture import number_key
+from oms.orders.holds import let_go
+from oms.orders.order import Order
+from oms.orders.placing import PlaceOrder
+from oms.orders.records import Origin
+from oms.payments.accounts import Account
+from oms.payments.cover import surplus
+from oms.payments.exchange_tender import has_taken, room, take_in
+from oms.payments.funds import FundsMissing, Part, ensure_excess, unsecured
+from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
+from oms.payments.ledger import authorizations
+from oms.payments.payouts import EXCHANGE
+from oms.payments.records import TERMS, Change, Exchange
+from oms.payments.releases import unneeded
+from oms.payments.transfers import Transfer, moved, settled
+from oms.routing.sourcing import Left, StockRows
+from oms.service.exchange_news import exchange_of, give_back_surplus, give_up, is_over, moved_over, nothing_left, outcome, refuse, told
+from oms.service.exchange_order import Desk
+from oms.service.follow import follow_change
+from oms.storage.inventory import stock_of
+from oms.storage.orders import Cause, claim_of, load, update
+from oms.storage.settings import settings
+
+_UNTIL_CAPTURED = 15
+"""Seconds between two looks at whether the new order is captured."""
+
+
+def desk() -> Desk:
+    """Where an exchange looks things up."""
+    picture = settings()
+
+    def left(stock: StockRows) -> Left | None:
+        return capacity_left(picture, stock, stamp())
+
+    def account(request: PlaceOrder) -> Account | None:
+        return account_of(request.customer.account_id, request.currency, on_terms=any(each.method == TERMS for each in request.payments))
+
+    return Desk(
+        settings=picture,
+        gateways=GATEWAYS,
+        stock=stock_of,
+        sweep=expire_due,
+        left=left,
+        has_number=lambda channel, number: claim_of(number_key(channel, number)) is not None,
+        account=account,
+    )
+
+
+def room_for(order: Order, record_id: str, document: str) -> int | None:
+    """How much of a document of a return, or a cancellation, goes into the exchange that it belongs to; what went already included. None
+    if it belongs to none (any more). StillPending while the new order is being captured: it may still be declined."""
+    change = exchange_of(order, record_id)
+    if change is None or change.exchange is None or change.exchange.payment_id is None:
+        return None
+    new = load(change.exchange.new_order_id)
+    if new.summary.status == "received":
+        raise StillPending(f"order {new.placed.order_number} is being captured", seconds=_UNTIL_CAPTURED)
+    payment = new.payments[change.exchange.payment_id]
+    untold = sum(amount for reference, amount in moved_over(order, change.exchange) if not has_taken(payment, reference))
+    return max(room(new, payment) - untold, moved(order, Transfer("refund", document, EXCHANGE)))
+
+
+def carry(order: Order, change: Change, cause: Cause) -> Order:
+    """What was captured for units that do not leave any more goes into their exchange, as far as that has room."""
+    most = room_for(order, change.id, change.id)
+    if not most:
+        return order
+    away, back = Transfer("refund", change.id, EXCHANGE), Transfer("refund", change.id)
+
+    def plan(fresh: Order) -> list[Part]:
+        left = change.worth - moved(fresh, back) - moved(fresh, away)
+        return ensure_excess(fresh, max(0, min(left, surplus(fresh), most - moved(fresh, away))))
+
+    def book(fresh: Order) -> None:
+        rows = settled(fresh, away) + settled(fresh, back)
+        fresh.changes[change.id] = fresh.changes[change.id].model_copy(update={"refunds": rows})
+
+    return move(order, away, plan, book, cause)
+
+
+def settle_exchange(order: Order, change: Change, cause: Cause) -> None:
+    """Tell the new order what has come, and when nothing more comes let it go, or cancel it; then the change is over."""
+    about = change.exchange
+    if about is None:
+        return
+    rows, over, came = moved_over(order, about), is_over(order, about), outcome(order, about) != "refused"
+
+    def tell(fresh: Order) -> None:
+        if fresh.summary.status == "received":
+            raise StillPending(f"order {fresh.placed.order_number} is being captured", seconds=_UNTIL_CAPTURED)
+        _tell(fresh, about, rows, over=over, came=came)
+
+    new = update(about.new_order_id, tell, cause)
+    if over and new.summary.status != "declined" and new.placed.exchange_of:
+        _collect(new, new.placed.exchange_of, cause)
+    update(order.id, lambda fresh: told(fresh, change.id, change.run, sum(amount for _, amount in rows)), cause)
+
+
+def refuse_origin(order: Order, cause: Cause) -> None:
+    """The new order was declined: the old one goes on as if there had been no exchange."""
+    origin = order.placed.exchange_of
+    if origin:
+        update(origin.order_id, lambda fresh: refuse(fresh, origin.change_id), cause)
+
+
+def _tell(order: Order, about: Exchange, rows: list[tuple[str, int]], *, over: bool, came: bool) -> None:
+    payment = order.payments.get(about.payment_id or "")
+    if payment:
+        for reference, amount in rows:
+            take_in(order, payment, reference, amount)
+        payment.closed = payment.closed or over
+    if over and order.summary.status != "declined":
+        if not came and nothing_left(order):
+            give_up(order, settings())
+        let_go(order, EXCHANGE)
+        follow_holds(order)
+    follow_change(order)
+    give_back_surplus(order)
+
+
+def _collect(order: Order, origin: Origin, cause: Cause) -> None:
+    """What went out on the strength of the exchange, and is not paid by it, is taken from the tenders that secured it; what they hold
+    beyond that is given back. Where there is nothing to take the new order owes it: another tender or a link pays. PaymentDeclined where
+    a gateway refuses what it had promised."""
+
+    def lack(fresh: Order) -> int:
+        owed = sum(unsecured(fresh, invoice) for invoice in fresh.invoices.values())
+        held = sum(each.free for payment in fresh.payments.values() for each in authorizations(payment) if each.live(fresh.now))
+        return max(0, owed - held)
+
+    def spare(fresh: Order) -> list[Part]:
+        return unneeded(fresh, lambda payment: gateway_for(GATEWAYS, payment.gateway).voids_parts)
+
+    try:
+        order = renew(order, lack, order.now, origin.change_id, cause)
+    except (FundsMissing, PaymentDeclined):
+        order = load(order.id)
+    order = collect(order, cause)
+    try:
+        move(order, Transfer("void", origin.change_id), spare, lambda fresh: None, cause)
+    except PaymentDeclined:
+        return  # what a gateway does not give back in parts goes with the last capture, or by itself

@@ -1,0 +1,115 @@
+"""Exchanges through the machines: two orders, each with its own executions, and one value that moves from one to the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.machines.engine import Engine
+from tests.support.orders import a_card
+from tests.support.world import JSON, order_body
+
+
+def act(engine: Engine, path: str, body: JSON | None = None) -> Any:
+    answer = engine.world.done("POST", path, body)
+    engine.settle()
+    return answer
+
+
+def send(engine: Engine, order_id: str) -> Any:
+    """Ship everything and deliver it."""
+    for number in engine.world.ship_all(engine.world.order(order_id)):
+        engine.settle()
+        engine.world.carrier(number, "delivered")
+    engine.settle()
+    return engine.world.order(order_id)
+
+
+def delivered(engine: Engine) -> Any:
+    order_id = engine.world.place(order_body())["id"]
+    engine.settle()
+    return send(engine, order_id)
+
+
+def exchange(engine: Engine, order: Any, *lines: JSON, units: int = 1, **more: Any) -> tuple[Any, str]:
+    """The exchange of units of line 1, and the id of the new order."""
+    body = {"return_lines": [{"line_id": "1", "quantity": units}], "new_lines": list(lines), **more}
+    answer = act(engine, f"/v1/orders/{order['id']}/exchanges", body)
+    return answer["order"]["exchanges"][-1], answer["change"]["new_order_id"]
+
+
+def goods(sku: str, quantity: int, unit_price: int) -> JSON:
+    return {"sku": sku, "quantity": quantity, "unit_price": unit_price}
+
+
+def come_back(engine: Engine, about: Any, units: int = 1) -> None:
+    act(engine, f"/v1/returns/{about['return_id']}/approve")
+    act(engine, f"/v1/returns/{about['return_id']}/receive", {"lines": [{"line_id": "1", "quantity": units}]})
+
+
+def test_the_new_order_waits_for_the_old_goods_and_then_goes_its_way(engine: Engine) -> None:
+    old = delivered(engine)
+    about, new_id = exchange(engine, old, {"sku": "A", "quantity": 1})
+    assert engine.statuses()[new_id] == "Wait for release"
+    come_back(engine, about)
+    assert (engine.path(about["id"]), engine.statuses()[new_id]) == (["Settle", "Settled"], "SUCCEEDED")
+    new = send(engine, new_id)
+    old = engine.world.order(old["id"])
+    assert (old["status"], new["status"], old["exchanges"][0]["status"]) == ("completed", "completed", "done")
+    assert (old["payment"]["refunded"], new["payment"]["captured"], new["payment"]["invoiced"]) == (1200, 1200, 1200)
+    assert (engine.world.gateway.moved("refund"), engine.world.gateway.moved("capture")) == ([], [3500])
+
+
+def test_in_parts_and_dearer_each_parcel_moves_its_value_and_the_card_pays_the_rest(engine: Engine) -> None:
+    old = delivered(engine)
+    about, new_id = exchange(engine, old, goods("B", 5, 600), units=2, payments=[a_card(600)])
+    assert engine.path(new_id) == ["Capture", "Allocate", "Wait for release"]
+    come_back(engine, about)
+    assert (engine.statuses()[new_id], engine.world.order(new_id)["payment"]["captured"]) == ("Wait for release", 1200)
+    act(engine, f"/v1/returns/{about['return_id']}/receive", {"lines": [{"line_id": "1", "quantity": 1}]})
+    assert (engine.path(about["id"]), engine.path(f"{about['id']}-2")) == (["Settle", "Settled"], ["Settle", "Settled"])
+    new = send(engine, new_id)
+    assert (new["status"], [(row["method"], row["captured"]) for row in new["payments"]]) == (
+        "completed",
+        [("exchange", 2400), ("card", 600)],
+    )
+    assert engine.world.order(old["id"])["status"] == "completed"
+
+
+def test_in_advance_the_new_goods_go_first_and_the_card_is_let_go_when_the_old_ones_come(engine: Engine) -> None:
+    old = delivered(engine)
+    about, new_id = exchange(engine, old, {"sku": "A", "quantity": 1}, advance=True, payments=[a_card(1200)])
+    new = send(engine, new_id)
+    assert (new["status"], new["payment"]["captured"], engine.world.gateway.moved("void")) == ("open", 0, [])
+    come_back(engine, about)
+    new = engine.world.order(new_id)
+    assert (new["status"], new["payment"]["captured"], engine.world.gateway.moved("void")) == ("completed", 1200, [1200])
+
+
+def test_a_declined_card_ends_the_exchange_and_the_return_goes_on(engine: Engine) -> None:
+    old = delivered(engine)
+    about, new_id = exchange(engine, old, goods("B", 3, 600), payments=[a_card(600, "tok_decline")])
+    assert engine.path(new_id)[-1] == "Declined"
+    assert engine.world.order(old["id"])["exchanges"][0]["status"] == "refused"
+    come_back(engine, about)
+    assert engine.world.gateway.moved("refund") == [1200]
+
+
+def test_goods_that_never_come_cancel_the_new_order(engine: Engine) -> None:
+    old = delivered(engine)
+    about, new_id = exchange(engine, old, {"sku": "A", "quantity": 1})
+    act(engine, f"/v1/returns/{about['return_id']}/cancel")
+    old, new = engine.world.order(old["id"]), engine.world.order(new_id)
+    assert (old["exchanges"][0]["status"], old["status"], new["status"]) == ("refused", "completed", "cancelled")
+    assert (engine.path(new_id)[-1], engine.world.figures("A")) == ("Cancelled", (8, 0))
+
+
+def test_before_shipment_the_old_units_are_asked_back_and_the_new_ones_go_when_they_are_stopped(engine: Engine) -> None:
+    order_id = engine.world.place(order_body())["id"]
+    engine.settle()
+    old = engine.world.order(order_id)
+    about, new_id = exchange(engine, old, goods("B", 4, 600), units=2)
+    assert engine.statuses()[new_id] == "Wait for release"
+    stopped = {"change_id": about["cancellation_id"], "lines": [{"line_id": "1", "quantity": 2}]}
+    act(engine, f"/v1/fulfillment-orders/{old['fulfillment_orders'][0]['id']}/cancel-response", stopped)
+    assert (engine.world.order(order_id)["exchanges"][0]["status"], engine.world.gateway.moved("void")) == ("done", [2400])
+    assert send(engine, new_id)["payment"]["captured"] == 2400
