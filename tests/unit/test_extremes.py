@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oms.fulfillment import work
+from oms.fulfillment.arrivals import arrive
 from oms.orders import statuses
 from oms.orders.order import Order
 from oms.payments.funds import open_amount
@@ -21,7 +21,7 @@ def shipped_in(world: World, body: dict[str, object], *parcels: int) -> Order:
     for units in parcels:
         world.ship(order, fo, {"1": units})
         world.invoice(order, list(order.shipments.values())[-1])
-    work.arrive(order, list(order.shipments.values()), NOW)
+    arrive(order, list(order.shipments.values()), NOW)
     world.commit(order)
     return order
 
