@@ -160,7 +160,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], dict[str, str]]] = {
     ),
     "inventory/reservation_sku_twice": (
         lambda body: parsed(body, ReservationRequest),
-        {"": "name each SKU once; more than once: MUG-BLUE"},
+        {"/lines": "name each SKU once; more than once: MUG-BLUE"},
     ),
     "carriers/malformed": (
         read_standard,
