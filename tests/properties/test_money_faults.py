@@ -53,15 +53,17 @@ def live(life: Life, troubles: list[str]) -> Order:
     shop.change(lambda order: arrivals.arrive(order, [each for each in order.shipments.values() if not each.delivered_at], order.now))
     if life._open_work() or shop.order().summary.status == "declined":
         return shop.order()
-
-    def come_back(order: Order) -> None:
-        ret = returns.request_return(order, returns.ReturnRequest.model_validate({"lines": [{"line_id": "1", "quantity": 2}]}), settings())
-        returns.approve(order, ret)
-        returns.receive(order, ret, returns.ReceiveRequest.model_validate({"lines": [{"line_id": "1", "quantity": 2}]}), settings())
-
     shop.change(come_back)
     finish_what_is_open(life)
     return shop.order()
+
+
+def come_back(order: Order) -> None:
+    """Both units of line 1."""
+    lines = {"lines": [{"line_id": "1", "quantity": 2}]}
+    ret = returns.request_return(order, returns.ReturnRequest.model_validate(lines), settings())
+    returns.approve(order, ret)
+    returns.receive(order, ret, returns.ReceiveRequest.model_validate(lines), settings())
 
 
 def finish_what_is_open(life: Life) -> None:
@@ -135,3 +137,21 @@ def test_each_trouble_at_each_call(life: Life, call: int, trouble: str) -> None:
         return
     sums = buckets(order)
     assert (sums.captured, sums.refunded) == (6000, 6000)
+
+
+@pytest.mark.parametrize("write", range(1, 7))
+def test_what_was_forgotten_while_another_card_was_asked_is_looked_up(life: Life, write: int) -> None:
+    """The step that pays two cards back dies before one of its writes. Run again, it waits for the first card's answer until both keys are
+    forgotten: each instruction goes by the time at which it is given, not by when its step began."""
+    body = an_order(a_line("1", "A", 2, 3000), payments=[a_card(3000), a_card(3000)])
+    life.place(body=body, stock=0, voids_parts=True, later_on=False, cancels=True, asks=False, troubles=[], far=True)
+    shop = life.shop
+    shop.change(come_back)
+    shop.kill_at = (write, "before")
+    while shop.kill_at and (ready := shop.ready()):
+        shop.step(ready[0])
+    shop.kill_at, shop.bank.troubles = None, ["lost for a day"]
+    finish_what_is_open(life)
+    life.end_well()
+    assert Counter(entry.what.kind for entry in shop.bank.history) == {"authorization": 2, "capture": 2, "refund": 2}
+    assert buckets(shop.order()).refunded == 6000
