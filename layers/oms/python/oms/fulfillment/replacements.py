@@ -84,7 +84,8 @@ def give_up_replacements(order: Order, reason: str) -> None:
         state.to_replace = {}
         change.lines.append(ChangeLine(line_id=line_id, units=mine, reason=reason))
         order.record("order.replacement_cancelled", line_id=line_id, quantity=count(mine), units=mine, reason=reason)
-    pay_back(order, change, {line_id: minus(mine, returning_units(order, line_id)) for line_id, mine in units.items()})
+    kept = {line_id: minus(mine, returning_units(order, line_id)) for line_id, mine in units.items()}
+    pay_back(order, change, {line_id: mine for line_id, mine in kept.items() if mine})
     go_on(order, change)
 
 
