@@ -126,6 +126,34 @@ def test_a_replacement_that_nobody_can_send_is_decided_by_a_person(engine: Engin
     assert again(engine, order)["status"] == "completed"
 
 
+@pytest.mark.parametrize("sent_again", [1, 2])
+@pytest.mark.parametrize("box_comes", ["before", "after"])
+def test_units_that_come_back_are_paid_for_by_their_return_alone(engine: Engine, box_comes: str, sent_again: int) -> None:
+    world = engine.world
+    order = sent(engine)
+    news(engine, "T1", "delivered")
+    act(engine, f"/v1/orders/{order['id']}/reshipments", {"lines": [units("1", sent_again)]})
+    returned = {"lines": [{"line_id": "1", "quantity": 1, "reason": "small"}]}
+    ret = act(engine, f"/v1/orders/{order['id']}/returns", returned)["order"]["returns"][0]["id"]
+    act(engine, f"/v1/returns/{ret}/approve")
+
+    def receive() -> None:
+        act(engine, f"/v1/returns/{ret}/receive", {"lines": [{"line_id": "1", "quantity": 1, "condition": "resellable"}]})
+
+    if box_comes == "before":
+        receive()
+    world.stock("A", "lyon", 0)
+    act(engine, f"/v1/fulfillment-orders/{replacement(again(engine, order))['id']}/reject", {"reason": "flood"})
+    (problem,) = world.done("GET", "/v1/exceptions")["data"]
+    act(engine, f"/v1/exceptions/{problem['id']}/resolve", {"action": "cancel_and_refund"})
+    if box_comes == "after":
+        receive()
+    after = again(engine, order)
+    assert world.gateway.moved("refund") == [1200] * sent_again, "unit 1 by its return; unit 2 because nobody could send it again"
+    assert (after["status"], after["totals"]["grand_total"]) == ("completed", 3500 - 1200 * sent_again)
+    law_two(after)
+
+
 def test_what_waits_for_a_place_is_found_when_its_execution_has_died(engine: Engine) -> None:
     world = engine.world
     order = sent(engine)

@@ -11,8 +11,10 @@ import pytest
 from oms.fulfillment import arrivals, work
 from oms.orders.order import Order
 from oms.orders.statuses import buckets
+from oms.payments.clock import watch_authorizations
 from oms.payments.gateway import Kind
 from oms.returns import returns
+from oms.service import cancellations
 from oms.storage.settings import settings
 from tests.properties.test_money_life import Life
 from tests.support.bank import TROUBLES
@@ -53,15 +55,17 @@ def live(life: Life, troubles: list[str]) -> Order:
     shop.change(lambda order: arrivals.arrive(order, [each for each in order.shipments.values() if not each.delivered_at], order.now))
     if life._open_work() or shop.order().summary.status == "declined":
         return shop.order()
-
-    def come_back(order: Order) -> None:
-        ret = returns.request_return(order, returns.ReturnRequest.model_validate({"lines": [{"line_id": "1", "quantity": 2}]}), settings())
-        returns.approve(order, ret)
-        returns.receive(order, ret, returns.ReceiveRequest.model_validate({"lines": [{"line_id": "1", "quantity": 2}]}), settings())
-
     shop.change(come_back)
     finish_what_is_open(life)
     return shop.order()
+
+
+def come_back(order: Order) -> None:
+    """Both units of line 1."""
+    lines = {"lines": [{"line_id": "1", "quantity": 2}]}
+    ret = returns.request_return(order, returns.ReturnRequest.model_validate(lines), settings())
+    returns.approve(order, ret)
+    returns.receive(order, ret, returns.ReceiveRequest.model_validate(lines), settings())
 
 
 def finish_what_is_open(life: Life) -> None:
@@ -135,3 +139,65 @@ def test_each_trouble_at_each_call(life: Life, call: int, trouble: str) -> None:
         return
     sums = buckets(order)
     assert (sums.captured, sums.refunded) == (6000, 6000)
+
+
+@pytest.mark.parametrize("write", range(1, 7))
+def test_what_was_forgotten_while_another_card_was_asked_is_looked_up(life: Life, write: int) -> None:
+    """The step that pays two cards back dies before one of its writes. Run again, it waits for the first card's answer until both keys are
+    forgotten: each instruction goes by the time at which it is given, not by when its step began."""
+    body = an_order(a_line("1", "A", 2, 3000), payments=[a_card(3000), a_card(3000)])
+    life.place(body=body, stock=0, voids_parts=True, later_on=False, cancels=True, asks=False, troubles=[], far=True)
+    shop = life.shop
+    shop.change(come_back)
+    shop.kill_at = (write, "before")
+    while shop.kill_at and (ready := shop.ready()):
+        shop.step(ready[0])
+    shop.kill_at, shop.bank.troubles = None, ["lost for a day"]
+    finish_what_is_open(life)
+    life.end_well()
+    assert Counter(entry.what.kind for entry in shop.bank.history) == {"authorization": 2, "capture": 2, "refund": 2}
+    assert buckets(shop.order()).refunded == 6000
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_an_authorization_that_nobody_needs_any_more_is_still_a_persons_to_decide(life: Life, cancelled: bool) -> None:
+    """A card's authorization ran out; whether it was authorized once more, nobody knows, and that has to be said whatever comes of the
+    work: otherwise the order would wait for the answer for ever, and nobody would be told."""
+    body = an_order(a_line("1", "A", 2, 3000), payments=[a_card(6000)])
+    life.place(body=body, stock=0, voids_parts=True, later_on=False, cancels=True, asks=False, troubles=[], far=False)
+    shop = life.shop
+    shop.pass_time(hours=170)
+    shop.change(watch_authorizations)
+    shop.bank.troubles = ["down for a day"]
+    shop.run()
+    if cancelled:
+        request = cancellations.CancelRequest.model_validate({"all": True})
+        life._act(lambda order: cancellations.cancel(order, request, settings(), "agent"))
+        shop.run()
+    (problem,) = life._open_problems()
+    assert problem.cause.startswith("Unsure: authorization")
+    life._decide(problem.id, "resolve:not_done")
+    life.end_well()
+    assert shop.order().summary.status == ("cancelled" if cancelled else "completed")
+
+
+@pytest.mark.parametrize("action", ["not_done", "recorded"])
+def test_whether_the_rest_of_an_authorization_was_given_back_can_be_said(life: Life, action: str) -> None:
+    """The void is no part of the parcel that was captured before it, and is decided with it."""
+    body = an_order(a_line("1", "A", 2, 3000), a_line("2", "B", 1, 1000), payments=[a_card(7000)])
+    life.place(body=body, stock=0, voids_parts=False, later_on=False, cancels=True, asks=False, troubles=[], far=False)
+    row = work.PackageLine(line_id="2", quantity=1)
+    for _ in range(2):  # at both places
+        fo = next(fo for fo in life._open_work() if "2" in fo.lines)
+        request = work.RejectRequest(lines=[row], reason="not found")
+        life._act(lambda order, fo=fo, request=request: work.reject(order, order.fulfillment_order(fo.id), request))
+        life.shop.run()
+    life.shop.bank.troubles = ["", "down for a day"]
+    life.all_goes_well()
+    assert life.shop.bank.befell == [("void", "down for a day")]
+    (problem,) = life._open_problems()
+    assert problem.cause.startswith("Unsure: void")
+    life._decide(problem.id, f"resolve:{action}")
+    life.shop.run()
+    order = life.shop.order()
+    assert (order.exceptions[problem.id].action, life._open_problems(), buckets(order).voided) == (action, [], 1000)

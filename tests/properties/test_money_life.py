@@ -382,7 +382,7 @@ class Life(RuleBasedStateMachine):
         """What an honest person may choose: what was done by hand has been done, and the bank's book says what it has done."""
         offered = [action for action in ALWAYS if action in problem.actions]
         if problem.cause.startswith("Unsure"):
-            return ["resolve:not_done"]
+            return ["retry", "resolve:not_done"]
         if "resolve:accept" in problem.actions:
             return ["resolve:accept"]
         if problem.step == "Settle" and "the refund of" not in problem.cause:

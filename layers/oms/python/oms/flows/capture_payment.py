@@ -66,6 +66,8 @@ def pay(
         return open_amount(fresh, invoice) - netted
 
     def lack(fresh: Order) -> int:
+        if trusted or under_way(fresh, transfer):
+            return 0
         return ensure_funds(fresh, to_pay(fresh), document=invoice.id).missing
 
     def plan(fresh: Order) -> list[Part]:
@@ -101,8 +103,7 @@ def pay(
             receivable=sum(row["amount"] for row in issued.receivables) or None,
         )
 
-    if lack(order) and not trusted and not under_way(order, transfer):
-        order = renew(order, lack, order.now, invoice.id, cause)
+    order = renew(order, lack, order.now, invoice.id, cause)
     return move(order, transfer, plan, book, cause, final=is_last(order, invoice))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from oms.clock import parse
+from oms.clock import parse, stamp
 from oms.errors import Conflict, OmsError, Retryable
 from oms.flows.gateways import GATEWAYS
 from oms.orders.order import Order
@@ -75,7 +75,7 @@ def _ask_all(order: Order, moves: Sequence[Move]) -> tuple[list[Answer], OmsErro
 
 def _ask(order: Order, each: Move) -> Answer:
     payment = order.payments[each.payment_id]
-    return Answer(each, ask(gateway_for(GATEWAYS, gateway_of(payment, each.what)), payment, each.what))
+    return Answer(each, ask(gateway_for(GATEWAYS, gateway_of(payment, each.what)), payment, each.what, stamp()))
 
 
 def _is_enough(order: Order, plan: Plan) -> bool:

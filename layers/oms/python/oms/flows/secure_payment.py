@@ -13,7 +13,7 @@ from oms.orders.order import Order
 from oms.payments.cover import release_covered
 from oms.payments.funds import FundsMissing, Part
 from oms.payments.renewal import missing_for, note_expired, outdated, to_renew
-from oms.payments.transfers import Transfer
+from oms.payments.transfers import Transfer, under_way
 from oms.storage.orders import Cause, load, update
 from oms.storage.settings import settings
 
@@ -26,17 +26,18 @@ def secure_payment_step(order_id: str, fulfillment_order_id: str, execution: str
 def _secure(order_id: str, fulfillment_order_id: str, cause: Cause) -> dict[str, Any]:
     order = load(order_id)
     fo = order.fulfillment_order(fulfillment_order_id)
-    if fo.held_by == "payment":
-        if not fo.trusted_by:
-            order = renew(order, lambda fresh: missing_for(fresh, fulfillment_order_id), fo.ship_by, fo.id, cause)
+    # Work that needs no more money, because it was paid otherwise or cancelled, still waits for the answers to what was asked for it.
+    order = renew(order, lambda fresh: _lack(fresh, fulfillment_order_id), fo.ship_by, fo.id, cause)
+    if order.fulfillment_order(fulfillment_order_id).held_by == "payment":
         order = update(order_id, lambda fresh: _release(fresh, fulfillment_order_id), cause)
     return (after_shipping(order, order.fulfillment_order(fulfillment_order_id)) or go("ship")).output or {}
 
 
 def renew(order: Order, lack: Callable[[Order], int], until: str, document: str, cause: Cause) -> Order:
-    """Authorize what lacks once more, good until then, and give back what that takes the place of. FundsMissing if no tender can, or if
-    the channel would rather ask the customer."""
-    if not lack(order):
+    """Authorize what lacks once more, good until then, and give back what that takes the place of. What was asked before is answered first,
+    even if nothing lacks any more. FundsMissing if no tender can, or if the channel would rather ask the customer."""
+    more, back = Transfer("authorization", document), Transfer("void", document)
+    if not lack(order) and not under_way(order, more) and not under_way(order, back):
         return order
     note_expired(order)
     asks = settings().channel(order.placed.channel).reauthorize == "ask"
@@ -48,10 +49,15 @@ def renew(order: Order, lack: Callable[[Order], int], until: str, document: str,
             raise FundsMissing(_uncovered(fresh, missing, until))
         return parts
 
-    order = move(order, Transfer("authorization", document), plan, lambda fresh: None, cause)
-    if outdated(order, until):
-        order = move(order, Transfer("void", document), lambda fresh: outdated(fresh, until), lambda fresh: None, cause)
+    order = move(order, more, plan, lambda fresh: None, cause)
+    if outdated(order, until) or under_way(order, back):
+        order = move(order, back, lambda fresh: outdated(fresh, until), lambda fresh: None, cause)
     return order
+
+
+def _lack(order: Order, fulfillment_order_id: str) -> int:
+    held = order.fulfillment_order(fulfillment_order_id).held_by == "payment"
+    return missing_for(order, fulfillment_order_id) if held else 0
 
 
 def _release(order: Order, fulfillment_order_id: str) -> None:

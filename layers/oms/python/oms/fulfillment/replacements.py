@@ -18,6 +18,7 @@ from oms.payments.records import ChangeLine
 from oms.routing.sourcing import Left, StockRows, sale, source
 from oms.service.changes import begin_change, go_on
 from oms.service.pay_back import pay_back
+from oms.service.stages import returning_units
 from oms.settings import Settings
 
 
@@ -73,7 +74,8 @@ def place_replacements(
 
 
 def give_up_replacements(order: Order, reason: str) -> None:
-    """What no location can send again is not sent again: the customer is paid back what those units are still worth."""
+    """What no location can send again is not sent again: the customer is paid back what those units are still worth, but for those that
+    have come back, or are on their way: their return pays for them."""
     units = {line.id: union(*state.to_replace.values()) for line, state in order.lines() if state.to_replace}
     change = begin_change(order, "reshipment", "allocate", reason=reason)
     for line_id, mine in units.items():
@@ -82,7 +84,8 @@ def give_up_replacements(order: Order, reason: str) -> None:
         state.to_replace = {}
         change.lines.append(ChangeLine(line_id=line_id, units=mine, reason=reason))
         order.record("order.replacement_cancelled", line_id=line_id, quantity=count(mine), units=mine, reason=reason)
-    pay_back(order, change, units)
+    kept = {line_id: minus(mine, returning_units(order, line_id)) for line_id, mine in units.items()}
+    pay_back(order, change, {line_id: mine for line_id, mine in kept.items() if mine})
     go_on(order, change)
 
 

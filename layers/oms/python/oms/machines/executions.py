@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from oms.machines.outcomes import is_asking
 from oms.orders.order import Order
 from oms.orders.quantities import needs_place
 
@@ -59,7 +60,8 @@ def needed(order: Order) -> list[Execution]:
     if order.summary.status == "received" or (order.summary.status not in ("declined", "cancelled") and unallocated):
         out.append(order_execution(order))
     for fo in order.fulfillment_orders.values():
-        if fo.status not in ("delivered", "rejected", "cancelled", "expired") or any(s.to_invoice for s in order.shipments_of(fo.id)):
+        over = not is_asking(order, fo) if fo.status in ("rejected", "cancelled", "expired") else fo.status == "delivered"
+        if not over or any(s.to_invoice for s in order.shipments_of(fo.id)):
             out.append(fulfillment_execution(order, fo.id))
     for ret in order.returns.values():
         if ret.status not in ("settled", "rejected", "cancelled", "expired"):

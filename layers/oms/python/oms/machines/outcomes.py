@@ -15,6 +15,7 @@ from oms.clock import parse
 from oms.orders.order import Order
 from oms.orders.quantities import kept, needs_place, open_units
 from oms.orders.records import FulfillmentOrder, Return, Wait
+from oms.payments.ledger import newest
 from oms.returns.states import unsettled, wants_label
 
 
@@ -53,13 +54,19 @@ def after_shipping(order: Order, fo: FulfillmentOrder) -> Resume | None:
     if uninvoiced(order, fo):
         return go("capture_payment")
     if fo.status in ("rejected", "cancelled", "expired"):
-        return go(fo.status)
+        return go("secure_payment" if is_asking(order, fo) else fo.status)
     if fo.status == "on_hold":
         return go("secure_payment" if fo.held_by == "payment" else "hold")
     if fo.status in ("shipped", "delivered"):
         left = seconds_left(order, fo)
         return go("wait_for_clock", seconds=left) if left else go("deliver")
     return None
+
+
+def is_asking(order: Order, fo: FulfillmentOrder) -> bool:
+    """Whether a gateway was asked for money for it and has not answered: work may be given up meanwhile."""
+    facts = [fact for payment in order.payments.values() for fact in newest(payment.events)]
+    return any(fact.document == fo.id and fact.state == "requested" for fact in facts)
 
 
 def seconds_left(order: Order, fo: FulfillmentOrder) -> int:

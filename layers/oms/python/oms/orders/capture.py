@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from oms.clock import later
+from oms.clock import later, stamp
 from oms.errors import Conflict, Fault, InProgress, invalid
 from oms.ids import new_order_id
 from oms.inventory.reservations import Reservation, take_over
@@ -195,7 +195,7 @@ def is_refused(order: Order, answers: Sequence[Answer] = ()) -> bool:
 
 def _ask(order: Order, gateways: Gateways, payment: Payment, key: str, amount: int) -> Answer:
     what = Instruction("authorization", key, amount, order.placed.currency, order.now)
-    return Answer(payment, what, ask(gateway_for(gateways, payment.gateway), payment, what))
+    return Answer(payment, what, ask(gateway_for(gateways, payment.gateway), payment, what, stamp()))
 
 
 def retry_declined(

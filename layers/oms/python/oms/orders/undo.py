@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from zlib import crc32
 
+from oms.clock import stamp
 from oms.errors import OmsError, Retryable
 from oms.money.currencies import show
 from oms.orders.order import Order
@@ -43,7 +44,7 @@ def undo(order: Order, gateways: Gateways) -> list[Answer]:
     for move in [move for transfer in _TRANSFERS for move in under_way(order, transfer)]:
         payment = order.payments[move.payment_id]
         try:
-            answers.append(Answer(move, ask(gateway_for(gateways, payment.gateway), payment, move.what)))
+            answers.append(Answer(move, ask(gateway_for(gateways, payment.gateway), payment, move.what, stamp())))
         except Retryable as error:
             stopped = error
         except Unsure as error:

@@ -11,6 +11,7 @@ from oms.orders.order import Order
 from oms.payments import ledger
 from oms.payments.funds import paid, unapplied
 from oms.payments.records import BY_HAND, DECLINE, Payment, PaymentEvent
+from oms.payments.releases import release_id
 
 
 def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
@@ -22,7 +23,7 @@ def note_by_hand(order: Order, subject: str, *, done: bool, note: str) -> None:
     """
     rows = _unsettled(order, _documents(order, subject))
     if not rows:
-        raise Conflict("there is no instruction to a gateway that has failed or is open for it")
+        raise Conflict("there is no instruction to a gateway that has failed or is open for it now; retry instead")
     if done:
         _must_be_there(order, rows)
     for payment, event in rows:
@@ -62,7 +63,18 @@ def _unsettled(order: Order, documents: Sequence[str]) -> list[tuple[Payment, Pa
     last = {name: max(event.asked_at or "" for _, event in rows) for name, rows in rounds.items()}
     found = [row for name, rows in rounds.items() for row in rows if (row[1].asked_at or "") == last[name]]
     unanswered = [(payment, event) for payment, event in found if event.state == "requested" and not event.reference]
+    unanswered = unanswered or _along_with(order, documents)
     return unanswered or [(payment, event) for payment, event in found if event.state == "failed" and not _lapses(event)]
+
+
+def _along_with(order: Order, documents: Sequence[str]) -> list[tuple[Payment, PaymentEvent]]:
+    """What a step asks for along with what it is for: that spare authorizations are given back, and, with a tender that came later, that
+    open invoices are paid."""
+    also = {release_id(order)}
+    if any(order.changes[document].kind == "payment" for document in documents if document in order.changes):
+        also |= set(order.invoices)
+    facts = [(payment, fact) for payment in order.payments.values() for fact in ledger.newest(payment.events)]
+    return [row for row in facts if row[1].document in also and row[1].state == "requested" and row[1].key and not row[1].reference]
 
 
 def _lapses(event: PaymentEvent) -> bool:

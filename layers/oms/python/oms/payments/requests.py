@@ -26,14 +26,15 @@ def intend(payment: Payment, what: Instruction, document: str | None = None) -> 
     return ledger.add(payment, intent)
 
 
-def ask(gateway: Gateway, payment: Payment, what: Instruction) -> Outcome:
+def ask(gateway: Gateway, payment: Payment, what: Instruction, now: str = "") -> Outcome:
     """Ask the gateway. Never inside a transaction; a repetition with the same key moves nothing twice.
 
     An intent that the gateway has taken, or that is older than it remembers keys, is looked up instead. Unsure if it knows nothing of it:
-    there is never a second call.
+    there is never a second call. `now`: when it is asked, if that may be later than what the instruction says, which is when its step
+    began: those before it may have taken their time.
     """
     known = ledger.find(payment, what.key)
-    forgotten = known and gateway.key_hours is not None and later(known.at, hours=gateway.key_hours) <= what.at
+    forgotten = known and gateway.key_hours is not None and later(known.at, hours=gateway.key_hours) <= max(what.at, now)
     if known and (known.reference or forgotten):
         found = gateway.look_up(what, payment)
         if found is None:

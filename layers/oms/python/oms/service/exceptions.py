@@ -117,7 +117,7 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
     order.exceptions[problem.id] = problem
     order.record("exception.opened", exception_id=problem.id, kind=kind, step=step, subject=subject)
     fo = order.fulfillment_orders.get(subject)
-    if fo and step == "Secure payment" and kind == "payment" and fo.held_by != "payment":
+    if fo and step == "Secure payment" and kind == "payment" and fo.held_by != "payment" and not is_unsure(problem):
         close_exception(order, problem, "resolved", "paid", None)  # the money came while the exception was on its way here
     return problem
 
@@ -169,6 +169,11 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
         note_by_hand(order, problem.subject, done=action == "recorded", note=note or "")
 
 
+def is_unsure(problem: ProcessException) -> bool:
+    """Whether it asks what became of an instruction: that has to be said, whatever the work needs by now."""
+    return "resolve:not_done" in problem.actions
+
+
 def hold_released(order: Order, hold: Hold) -> None:
     """The hold of a problem at capture was released by hand: its exception is over."""
     for problem in [each for each in order.exceptions.values() if each.subject == hold.id and each.status == "open"]:
@@ -190,7 +195,7 @@ def release_paid(order: Order) -> None:
     released = release_covered(order)
     released += [fo.id for fo in order.fulfillment_orders.values() if any(parcel.to_invoice for parcel in order.shipments_of(fo.id))]
     for problem in list(order.exceptions.values()):
-        if problem.status == "open" and problem.kind == "payment" and problem.subject in released:
+        if problem.status == "open" and problem.kind == "payment" and problem.subject in released and not is_unsure(problem):
             close_exception(order, problem, "resolved", "paid", None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from oms.fulfillment.unfillable import why_unfillable
 from oms.orders.order import Order
 from oms.payments.cover import hold_uncovered
-from oms.service.exceptions import close_exception, release_paid
+from oms.service.exceptions import close_exception, is_unsure, release_paid
 
 
 def follow_change(order: Order) -> None:
@@ -17,5 +17,6 @@ def follow_change(order: Order) -> None:
             continue
         fo = order.fulfillment_orders.get(problem.subject)
         unneeded_place = problem.kind == "allocation" and problem.subject == order.id and not why_unfillable(order)
-        if unneeded_place or (fo and fo.status == "cancelled" and not order.shipments_of(fo.id)):
+        given_up = fo and fo.status == "cancelled" and not order.shipments_of(fo.id) and not is_unsure(problem)
+        if unneeded_place or given_up:
             close_exception(order, problem, "resolved", "cancelled", None)
