@@ -119,13 +119,18 @@ def test_what_is_damaged_stays_with_the_customer_and_may_come_back_once(world: W
     order = world.delivered(order_body())
     body = event("service/claim_damaged_refund")
     done = settled(world, order, world.call("POST", f"/v1/shipments/{parcel(order)['id']}/claims", body))
-    assert (quantities(done)["delivered"], quantities(done)["available_to_return"], "lost" in quantities(done)) == (2, 2, False)
+    assert (quantities(done)["delivered"], quantities(done)["available_to_return"], "lost" in quantities(done)) == (2, 1, False)
     assert world.gateway.moved("refund") == [1200 + 249]
     law_two(done)
     again = replacement(claim(world, parcel(done), "damaged", "reship", units("1", 1)).body["order"])
     world.ship(again["id"], {"1": 1}, "R1")
+    assert "available_to_return" not in quantities(world.order(order["id"])), "one is paid back, the other's replacement is not there yet"
     world.carrier("R1", "delivered")
-    assert quantities(world.order(order["id"]))["available_to_return"] == 2
+    assert quantities(world.order(order["id"]))["available_to_return"] == 1
+    back = {"lines": [{"line_id": "1", "quantity": 2, "reason": "small"}]}
+    assert world.call("POST", f"/v1/orders/{order['id']}/returns", back).status == 409, "what is shown is what can be had"
+    back["lines"][0]["quantity"] = 1
+    assert world.call("POST", f"/v1/orders/{order['id']}/returns", back).status == 201
 
 
 def test_what_was_not_paid_back_is_sent_again_first(world: World) -> None:

@@ -312,7 +312,7 @@ def _line(order: Order, line: PlacedLine) -> dict[str, Any]:
             **counters,
             "reserved": quantities.reserved(state),
             "available_to_cancel": quantities.available_to_cancel(state),
-            "available_to_return": quantities.available_to_return(state, confirmed),
+            "available_to_return": _may_come_back(order, line, confirmed),
             "available_to_reship": quantities.available_to_reship(state),
         },
         **({"promise": promised.model_dump()} if (promised := promise_of(order, line.id)) else {}),
@@ -326,6 +326,17 @@ def _line(order: Order, line: PlacedLine) -> dict[str, Any]:
         **({"return_rule": line.return_rule} if line.return_rule else {}),
         "metadata": line.metadata,
     }
+
+
+def _may_come_back(order: Order, line: PlacedLine, confirmed: bool) -> int:
+    """Units that a return could take now: the counters say it, unless single units are out of reach."""
+    state = order.summary.lines[line.id]
+    free = quantities.available_to_return(state, confirmed)
+    if not free or not (state.reshipped or any(change.claim for change in order.changes.values())):
+        return free
+    from oms.returns.states import takeable  # noqa: PLC0415 few orders need it, and every cold start would pay for it
+
+    return count(takeable(order, line, needs_delivery=confirmed))
 
 
 def promise_of(order: Order, line_id: str) -> Promise | None:
