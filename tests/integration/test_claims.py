@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from oms.flows.fulfillment import deliver_by_clock
 from tests.support.orders import a_line, an_order
 from tests.support.service import claim, event, law_two, quantities, refund, replacement, reship, settled, shipped, units
@@ -270,3 +272,25 @@ def test_a_refund_above_an_agents_limit_waits_for_approval_and_names_its_parcel(
     done = settled(world, order, given)
     assert (quantities(done)["lost"], world.gateway.moved("refund")) == (1, [1200])
     assert claim(world, parcel(order), "lost", "reship", units("1", 1)).status == 200, "what is sent again takes nothing off the price"
+
+
+@pytest.mark.parametrize("kind", ["damaged", "missing"])
+def test_a_gift_card_that_may_have_been_spent_is_returned_and_not_claimed(world: World, kind: str) -> None:
+    body = order_body(quantities={"A": 1})
+    body["lines"][0]["product"] = {"gift_card": True}
+    order = world.delivered(body)
+    refused = claim(world, parcel(order), kind, "refund", units("1", 1))
+    assert (refused.status, refused.body["type"], refused.pointers) == (409, "urn:oms:problem:not-claimable", {"/lines/0/line_id"})
+    assert world.order(order["id"])["version"] == order["version"]
+    assert claim(world, parcel(order), kind, "reship", units("1", 1)).status == 200, "the same card, printed once more"
+
+
+def test_a_gift_card_that_never_came_is_paid_back_and_never_lives(world: World) -> None:
+    body = order_body(quantities={"A": 1})
+    body["lines"][0]["product"] = {"gift_card": True}
+    order = shipped(world, body)
+    settled(world, order, claim(world, parcel(order), "lost", "refund", units("1", 1)))
+    assert world.gateway.moved("refund") == [1200]
+    world.carrier(order["shipments"][0]["tracking_number"], "delivered")
+    world.pump()
+    assert world.done("GET", f"/v1/orders/{order['id']}/gift-cards")["data"] == []
