@@ -20,6 +20,7 @@ KINDS: dict[str, tuple[str, Limited]] = {
     "edits": ("edit", "adjust"),
     "refunds": ("goodwill", "goodwill"),
     "returns": ("return", "refund"),
+    "return-approvals": ("return", "refund"),
     "claims": ("claim", "goodwill"),
     "exchanges": ("exchange", "refund"),
 }
