@@ -332,9 +332,9 @@ def _may_come_back(order: Order, line: PlacedLine, confirmed: bool) -> int:
     """Units that a return could take now: the counters say it, unless single units are out of reach."""
     state = order.summary.lines[line.id]
     free = quantities.available_to_return(state, confirmed)
-    if not free or not (state.reshipped or any(change.claim for change in order.changes.values())):
+    if not free or not (state.reshipped or order.returns or any(change.claim for change in order.changes.values())):
         return free
-    from oms.returns.states import takeable  # noqa: PLC0415 few orders need it, and every cold start would pay for it
+    from oms.returns.states import takeable  # noqa: PLC0415 most orders do without, and every cold start would pay for it
 
     return count(takeable(order, line, needs_delivery=confirmed))
 
