@@ -17,7 +17,7 @@ from oms.api.kinds import CANCELLATIONS, exchanges
 from oms.api.observe import observed
 from oms.api.returns import APPROVALS, RETURNS, approve, view
 from oms.api.service import caller_of
-from oms.errors import Forbidden, NotFound
+from oms.errors import Forbidden, NotFound, invalid
 from oms.flows.holds import follow_rest
 from oms.flows.outages import decide as decide_outage
 from oms.flows.replacements import send_again
@@ -35,6 +35,7 @@ from oms.returns import lifecycle, requests
 from oms.returns.receiving import receive
 from oms.returns.states import find as find_return
 from oms.service import adjustments, claims, edits, exceptions, goodwill, notes, reshipments, shortages
+from oms.service.reasons import check_reason
 from oms.service.self_service import Caller
 from oms.storage.inventory import stock_of
 from oms.storage.orders import Cause, load
@@ -52,6 +53,9 @@ def post_hold(order_id: str) -> Response[str]:
 
     def hold(order: Order) -> None:
         order.must_be_live()
+        faults = check_reason(settings(), "hold", request.kind, "/kind")
+        if faults:
+            raise invalid(*faults)
         holds.place_hold(order, request)
         follow_holds(order)
         unfollowed.append(bool(to_follow(order)))

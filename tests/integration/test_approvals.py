@@ -92,6 +92,30 @@ def test_reasons_come_from_the_catalogue_where_one_is_in_force(world: World, ord
     assert world.call("POST", path, {"all": True, "reason": "late"}).status == 200
 
 
+@pytest.mark.parametrize(
+    ("action", "path", "body", "pointer"),
+    [
+        ("hold", "holds", {"kind": "mood", "reason": "looks odd"}, "/kind"),
+        ("edit", "edits", {"operations": [{"op": "set_quantity", "line_id": "1", "quantity": 1}], "reason": "mood"}, "/reason"),
+        (
+            "adjust",
+            "adjustments",
+            {"lines": [{"line_id": "1", "type": "percentage", "percent": "-5", "reason": "mood"}]},
+            "/lines/0/reason",
+        ),
+        ("cancel", "cancellations", {"lines": [{"line_id": "1", "quantity": 1, "reason": "mood"}]}, "/lines/0/reason"),
+    ],
+)
+def test_every_action_has_its_own_catalogue(world: World, order: JSON, action: str, path: str, body: JSON, pointer: str) -> None:
+    """Returns, exchanges, claims, reshipments, goodwill and rejections have theirs where they are tested."""
+    ask = lambda: world.call("POST", f"/v1/orders/{order['id']}/{path}", body)  # noqa: E731
+    world.done("PUT", "/v1/reasons/known", {"actions": [action]})
+    assert (ask().status, ask().pointers, world.order(order["id"])["version"]) == (422, {pointer}, order["version"])
+    for reason in ("mood", "x"):
+        world.done("PUT", f"/v1/reasons/{reason}", {"actions": [action]})
+    assert ask().status in (200, 201)
+
+
 class TestApprovingAReturn:
     """Who approves a return decides that its money goes back."""
 

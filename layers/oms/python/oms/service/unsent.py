@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oms.errors import Conflict, Fault, invalid
 from oms.fulfillment.work import close_work
-from oms.money.units import Units, count
+from oms.money.units import Units, count, minus
 from oms.orders.order import Order, StockChange
 from oms.orders.records import FulfillmentOrder
 from oms.payments.gift_cards import is_gift_card
@@ -12,6 +12,7 @@ from oms.payments.records import Change, ChangeLine
 from oms.service.changes import begin_change, go_on
 from oms.service.follow import follow_change
 from oms.service.pay_back import must_be_paid, pay_back
+from oms.service.stages import returning_units
 
 _AT = "/replacement"
 
@@ -38,7 +39,8 @@ def cancel_replacement(order: Order, fulfillment_order_id: str, reason: str | No
         "fulfillment_order.cancelled", fulfillment_order_id=fo.id, lines={line.line_id: count(line.units) for line in change.lines}
     )
     if owed:
-        pay_back(order, change, units)
+        # What is on its way back is paid for by its return.
+        pay_back(order, change, {line_id: minus(mine, returning_units(order, line_id)) for line_id, mine in units.items()})
         must_be_paid(order, change, _AT)
     go_on(order, change)
     follow_change(order)
