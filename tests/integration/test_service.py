@@ -172,3 +172,34 @@ def test_a_returned_parcel_may_be_resolved_as_delivered(world: World) -> None:
     assert act(world, exception_id, "resolve", {"action": "mark_delivered"}).body["action"] == "mark_delivered"
     after = world.order(order["id"])
     assert (after["delivery_status"], after["status"]) == ("delivered", "completed")
+
+
+def test_every_change_and_return_says_who_asked_for_it_by_which_request(world: World) -> None:
+    order = world.delivered(order_body())
+    lines = [{"line_id": "1", "quantity": 1, "reason": "small"}]
+    headers = {"Idempotency-Key": "k-1"}
+    world.done("POST", f"/v1/orders/{order['id']}/returns", {"lines": lines}, who="ann", headers=headers)
+    token = str(order["tracking_page_url"]).rpartition("/")[2]
+    wish = {"return_lines": [{"line_id": "1", "quantity": 1, "reason": "small"}], "new_lines": [{"sku": "A", "quantity": 1}]}
+    world.done("POST", f"/v1/track/{token}/exchanges", wish)
+    world.done("POST", f"/v1/orders/{order['id']}/refunds", {"amount": 100, "reason": "late"}, who="bob")
+    after = world.order(order["id"])
+    assert [(ret["actor"], ret["cause"], ret["lines"][0]["reason"]) for ret in after["returns"]] == [
+        ("client:ann", "k-1", "small"),
+        ("guest", "POST /v1/track/{token}/exchanges", "small"),
+    ]
+    assert [(change["kind"], change["actor"], change["cause"]) for change in after["changes"]] == [
+        ("exchange", "guest", "POST /v1/track/{token}/exchanges"),
+        ("goodwill", "client:bob", "POST /v1/orders/{id}/refunds"),
+    ]
+    assert after["changes"][1]["reason"] == "late"
+    assert "client:ann" not in str(world.done("GET", f"/v1/track/{token}")), "a customer is not told who works for the shop"
+
+
+def test_a_change_of_the_system_names_its_step_or_the_clock(world: World) -> None:
+    order = world.allocated(order_body(token="tok_reauthorization_decline"))
+    world.advance(days=6, hours=12)
+    world.invoke("reconcile", {})
+    changes = world.order(order["id"])["changes"]
+    assert changes
+    assert all(change["actor"] and change["cause"] for change in changes)

@@ -227,6 +227,8 @@ def return_view(order: Order, ret: Return) -> dict[str, Any]:
         "reason": ret.reason,
         **({"override": ret.override.model_dump()} if ret.override else {}),
         "requested_at": ret.requested_at,
+        "actor": ret.actor,
+        "cause": ret.cause,
         "lines": [
             {
                 "line_id": line.line_id,
