@@ -67,10 +67,25 @@ def test_a_hold_on_shipping_holds_released_work_too(world: World) -> None:
 def test_a_hold_on_capture_keeps_the_money_where_it_is(world: World) -> None:
     order = world.allocated(order_body())
     world.ship_all(order)
-    hold(world, order, blocks=["capture"])
+    held = hold(world, order, blocks=["capture"])
+    captures = lambda: world.step("capture_payment", "Capture payment", order["id"], fulfillment_order_id=fo)["next"]  # noqa: E731
+    fo = order["fulfillment_orders"][0]["id"]
+    assert (captures(), world.gateway.moved("capture"), world.order(order["id"])["status"]) == ("hold", [], "on_hold")
+    release(world, order, held)
+    assert (captures(), world.gateway.moved("capture")) == ("deliver", [3500])
+
+
+def test_a_hold_on_capture_also_keeps_what_an_upcharge_would_take(world: World) -> None:
+    order = world.delivered(order_body())
+    held = hold(world, order, blocks=["capture"])
+    line = {"line_id": "1", "type": "amount_with_tax", "amount": 200, "reason": "gift wrap"}
+    change = world.done("POST", f"/v1/orders/{order['id']}/adjustments", {"lines": [line]})["change"]
     with pytest.raises(Exception, match="held for capture"):
-        world.step("capture_payment", "Capture payment", order["id"], fulfillment_order_id=order["fulfillment_orders"][0]["id"])
-    assert world.gateway.moved("capture") == []
+        world.step("settle", "Settle", order["id"], change_id=change["id"])
+    assert world.order(order["id"])["money_owed"] == "balance_due"
+    release(world, order, held)
+    world.step("settle", "Settle", order["id"], change_id=change["id"])
+    assert world.gateway.moved("capture") == [200, 3500]
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,8 @@ def _part(order: Order, cause: Cause) -> _Part:
 
 def _sign(order: Order, cause: Cause) -> None:
     """What somebody has just asked for says who that was, and by which request or step."""
-    for record in (*order.changes.values(), *order.returns.values()):
+    asked_for: list[Change | Return] = [*order.changes.values(), *order.returns.values()]
+    for record in asked_for:
         if record.v == 0 and record.cause is None:
             record.actor, record.cause = record.actor or cause.actor, cause.cause
 
