@@ -108,7 +108,10 @@ def test_reasons_come_from_the_catalogue_where_one_is_in_force(world: World, ord
 )
 def test_every_action_has_its_own_catalogue(world: World, order: JSON, action: str, path: str, body: JSON, pointer: str) -> None:
     """Returns, exchanges, claims, reshipments, goodwill and rejections have theirs where they are tested."""
-    ask = lambda: world.call("POST", f"/v1/orders/{order['id']}/{path}", body)  # noqa: E731
+
+    def ask() -> Answer:
+        return world.call("POST", f"/v1/orders/{order['id']}/{path}", body)
+
     world.done("PUT", "/v1/reasons/known", {"actions": [action]})
     assert (ask().status, ask().pointers, world.order(order["id"])["version"]) == (422, {pointer}, order["version"])
     for reason in ("mood", "x"):

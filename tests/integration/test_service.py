@@ -68,8 +68,11 @@ def test_a_hold_on_capture_keeps_the_money_where_it_is(world: World) -> None:
     order = world.allocated(order_body())
     world.ship_all(order)
     held = hold(world, order, blocks=["capture"])
-    captures = lambda: world.step("capture_payment", "Capture payment", order["id"], fulfillment_order_id=fo)["next"]  # noqa: E731
     fo = order["fulfillment_orders"][0]["id"]
+
+    def captures() -> str:
+        return str(world.step("capture_payment", "Capture payment", order["id"], fulfillment_order_id=fo)["next"])
+
     assert (captures(), world.gateway.moved("capture"), world.order(order["id"])["status"]) == ("hold", [], "on_hold")
     release(world, order, held)
     assert (captures(), world.gateway.moved("capture")) == ("deliver", [3500])

@@ -197,7 +197,10 @@ def test_a_return_goes_through_the_statuses_of_the_contract(world: World) -> Non
     order = world.delivered(sold())
     asked = world.done("POST", f"/v1/orders/{order['id']}/returns", {**DELIVERED["returns"], "lines": DELIVERED["returns"]["lines"][:1]})
     path, seen = f"/v1/returns/{asked['id']}", [asked["status"]]
-    act = lambda action, body=None: world.call("POST", f"{path}/{action}", body)  # noqa: E731
+
+    def act(action: str, body: JSON | None = None) -> Answer:
+        return world.call("POST", f"{path}/{action}", body)
+
     assert act("receive", {"lines": [{"line_id": "1", "quantity": 1}]}).status == 409, "it is not approved"
     seen.append(act("approve").body["status"])
     label = act("labels", {})
@@ -220,8 +223,9 @@ def test_a_return_goes_through_the_statuses_of_the_contract(world: World) -> Non
     world.step("return_order", "Return", order["id"], return_id=asked["id"])
     seen.append(world.done("GET", path)["status"])
     assert seen == ["requested", "approved", "in_transit", "received", "settled"]
-    for action, body in (("approve", None), ("reject", {}), ("cancel", None), ("close", None), ("receive", {"lines": box})):
-        assert act(action, body).status == 409, "it is over"
+    for action in ("approve", "reject", "cancel", "close"):
+        assert act(action, {}).status == 409, "it is over"
+    assert act("receive", {"lines": box}).status == 409, "it is over"
     assert act("explode").status == 404
     assert world.call("GET", "/v1/returns/ret_x").status == 404
 
@@ -254,3 +258,47 @@ def test_an_order_with_all_of_it_has_every_field_of_the_contract(world: World) -
         balance_due"""
     assert set(money.split()) <= set(seen["payment"])
     assert seen["attention"] == ["payment", "approval"], "goodwill is to be paid, a return to be approved"
+
+
+def test_a_refund_above_what_is_owed_or_to_nowhere_is_refused_c18(world: World) -> None:
+    order = world.delivered(sold())
+    path = f"/v1/orders/{order['id']}/refunds"
+    assert world.call("POST", path, {"amount": 2901, "reason": "late", "to": "original"}).status == 409
+    assert world.call("POST", path, {"amount": 100, "reason": "late", "to": "cash"}).pointers == {"/to"}
+    assert world.order(order["id"])["version"] == order["version"]
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        ("cancellations", "cancel"),
+        ("adjustments", "adjust"),
+        ("edits price", "adjust"),
+        ("returns immediate", "refund"),
+        ("exchanges cheaper", "refund"),
+        ("claims damaged refund", "goodwill"),
+        ("refunds", "goodwill"),
+    ],
+)
+def test_above_an_agents_limit_every_money_change_waits_and_the_approval_does_it(world: World, name: str, limit: str) -> None:
+    world.done("PUT", "/v1/roles/junior", {"clients": ["shop"], "limits": {"EUR": {limit: 50}}})
+    cheaper = {"return_lines": [{"line_id": "1", "quantity": 1}], "new_lines": [{**NEW_LINE, "unit_price": 900}]}
+    price = {"operations": [{"op": "set_price", "line_id": "1", "unit_price": 1000}]}
+    body = {**SHAPES, "exchanges cheaper": cheaper, "edits price": price}[name]
+    order = world.place(sold()) if name.split(maxsplit=1)[0] in ("cancellations", "adjustments", "edits") else world.delivered(sold())
+    answer = world.call("POST", path_of(order, name), body)
+    assert (answer.status, answer.body["change"]["status"]) == (202, "pending_approval"), answer
+    assert (answer.body["order"]["totals"], answer.body["order"]["attention"]) == (order["totals"], ["approval"])
+    change = answer.body["change"]["id"]
+    assert world.call("POST", f"/v1/approvals/{change}/approve", who="shop").status == 403, "nobody approves their own request"
+    done = world.call("POST", f"/v1/approvals/{change}/approve", who="boss")
+    assert (done.status, done.body["order"]["changes"][0]["id"]) == (200, change)
+    assert done.body["order"]["changes"][0]["status"] in ("pending", "done")
+
+
+def test_a_new_address_cannot_wait_for_an_approval(world: World) -> None:
+    world.done("PUT", "/v1/roles/junior", {"clients": ["shop"], "limits": {"EUR": {"adjust": 50}}})
+    order = world.place(sold())
+    operations = [{"op": "set_price", "line_id": "1", "unit_price": 1}, PLACED["edits"]["operations"][3]]
+    refused = world.call("POST", path_of(order, "edits"), {"operations": operations})
+    assert (refused.status, refused.body["type"]) == (409, "urn:oms:problem:needs-approval")
