@@ -4,19 +4,20 @@ Customers may do some of it for their own orders."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
-from oms.api.agents import has
-from oms.api.changes import Kind, change_order, decide_approval
+from oms.api.agents import agent, has
+from oms.api.changes import Kind, change_order, decide_approval, status_of
 from oms.api.commands import command
 from oms.api.http import asked, client_of, create_api, json_body, may, parsed, reply
 from oms.api.kinds import CANCELLATIONS, exchanges
 from oms.api.observe import observed
-from oms.api.returns import RETURNS
-from oms.api.service import caller_of, return_answer
-from oms.errors import Forbidden, NotFound
+from oms.api.returns import APPROVALS, RETURNS, approve, view
+from oms.api.service import caller_of
+from oms.errors import Forbidden, NotFound, invalid
 from oms.flows.holds import follow_rest
 from oms.flows.outages import decide as decide_outage
 from oms.flows.replacements import send_again
@@ -34,12 +35,15 @@ from oms.returns import lifecycle, requests
 from oms.returns.receiving import receive
 from oms.returns.states import find as find_return
 from oms.service import adjustments, claims, edits, exceptions, goodwill, notes, reshipments, shortages
+from oms.service.reasons import check_reason
 from oms.service.self_service import Caller
 from oms.storage.inventory import stock_of
 from oms.storage.orders import Cause, load
 from oms.storage.settings import settings
 
 app = create_api()
+Act = Callable[[Order], str | None]
+"""What an action does; the id of what its answer is about, if that is something else than its path names."""
 
 
 @app.post("/v1/orders/<order_id>/holds")
@@ -49,6 +53,9 @@ def post_hold(order_id: str) -> Response[str]:
 
     def hold(order: Order) -> None:
         order.must_be_live()
+        faults = check_reason(settings(), "hold", request.kind, "/kind")
+        if faults:
+            raise invalid(*faults)
         holds.place_hold(order, request)
         follow_holds(order)
         unfollowed.append(bool(to_follow(order)))
@@ -112,7 +119,7 @@ EDITS = Kind("edits", edits.EditRequest, _edit)
 RESHIPMENTS = Kind("reshipments", reshipments.ReshipRequest, _reship)
 CLAIMS = Kind("claims", claims.ShipmentClaim, _claim)
 REFUNDS = Kind("refunds", goodwill.GoodwillRequest, _refund)
-KINDS = {kind.route: kind for kind in (CANCELLATIONS, ADJUSTMENTS, EDITS, CLAIMS, REFUNDS, RETURNS)}
+KINDS = {kind.route: kind for kind in (CANCELLATIONS, ADJUSTMENTS, EDITS, CLAIMS, REFUNDS, RETURNS, APPROVALS)}
 """What may wait for an approval."""
 
 
@@ -177,8 +184,8 @@ def post_return(order_id: str) -> Response[str]:
 def post_return_action(return_id: str, action: str) -> Response[str]:
     """approve, reject, labels, receive, close, cancel; notes."""
     body = json_body(app, required=action in ("receive", "notes"))
-    acts: dict[str, Callable[[Order], None]] = {
-        "approve": lambda order: lifecycle.approve(order, find_return(order, return_id)),
+    acts: dict[str, Act] = {
+        "approve": lambda order: approve(order, return_id, agent(app, settings()), settings()),
         "reject": lambda order: lifecycle.reject(order, find_return(order, return_id), parsed(body, requests.ReasonRequest).reason),
         "cancel": lambda order: lifecycle.cancel(order, find_return(order, return_id)),
         "close": lambda order: lifecycle.close(order, find_return(order, return_id)),
@@ -189,10 +196,10 @@ def post_return_action(return_id: str, action: str) -> Response[str]:
     act = _choose(acts, action, "return")
 
     def run(order: Order) -> str:
-        act(order)
-        return return_id
+        return act(order) or return_id
 
-    return command(app, _order_id(return_id, "return"), run, _return, status={"notes": 201, "labels": 202}.get(action, 200))
+    made = {"notes": 201, "labels": 202}.get(action, 200)
+    return command(app, _order_id(return_id, "return"), run, partial(view, _agent()), status=partial(status_of, made))
 
 
 @app.post("/v1/exceptions/<exception_id>/<action>")
@@ -208,7 +215,7 @@ def post_exception_action(exception_id: str, action: str) -> Response[str]:
             raise Forbidden("letting goods go without money needs the scope finance.write")
         exceptions.resolve(order, exceptions.find(order, exception_id), request.action, request.note, client_of(app))
 
-    acts: dict[str, Callable[[Order], None]] = {
+    acts: dict[str, Act] = {
         "retry": lambda order: exceptions.retry(order, exceptions.find(order, exception_id), parsed(body, exceptions.RetryRequest)),
         "resolve": resolve,
         "abandon": lambda order: exceptions.abandon(
@@ -257,7 +264,7 @@ def _agent() -> Caller:
     return Caller("agent", client_of(app))
 
 
-def _choose(acts: dict[str, Callable[[Order], None]], action: str, what: str) -> Callable[[Order], None]:
+def _choose(acts: dict[str, Act], action: str, what: str) -> Act:
     if action not in acts:
         raise NotFound(f"an {what} has no action '{action}'; it has {', '.join(sorted(acts))}".replace("an r", "a r"))
     return acts[action]
@@ -272,10 +279,6 @@ def _order_id(record_id: str, what: str) -> str:
 
 def _order(order: Order, _: Any) -> dict[str, Any]:
     return order_view(order, order.personal or Personal())
-
-
-def _return(order: Order, return_id: str) -> dict[str, Any]:
-    return return_answer(Caller("agent", client_of(app)), order, return_id)
 
 
 @observed

@@ -122,21 +122,28 @@ BODIES: dict[str, type[BaseModel]] = {
     "POST /v1/webhooks/carriers/{carrier}": Tracking,
     "POST /v1/webhooks/payments/{gateway}": SandboxNews,
 }
-ANSWERS = {
-    "/v1/orders/{id}/returns": "Return",
+_CHANGES = ("cancellations", "adjustments", "edits", "exchanges", "reshipments", "refunds")
+ANSWERS: dict[str, tuple[str, ...] | str] = {
+    **{f"/v1/orders/{{id}}/{name}": ("Changed", "Quote") for name in _CHANGES},
+    "/v1/shipments/{id}/claims": ("Changed", "Quote"),
+    "/v1/approvals": "Changed",
+    "/v1/orders/{id}/returns": ("Return", "Quote", "Changed"),
     "/v1/orders": "Order",
+    "/v1/returns/{id}/{action}": ("Return", "Changed"),
     "/v1/returns": "Return",
     "/v1/fulfillment-orders": "FulfillmentOrder",
     "/v1/exceptions": "ProcessException",
     "/v1/invoices": "InvoiceDocument",
     "/v1/credit-memos": "CreditMemoDocument",
     "/v1/journal": "JournalEntry",
-    "/v1/track/{token}/returns": "ReturnSummary",
+    **{f"/v1/track/{{token}}/{name}": ("TrackedChange", "Quote") for name in ("cancellations", "exchanges")},
+    "/v1/track/{token}/returns": ("ReturnSummary", "Quote"),
     "/v1/track/{token}": "Tracked",
     "/v1/customers": "Customer360",
     "/v1/reservations": "Reservation",
     "/v1/inventory/loads": "Load",
 }
+"""By how the path begins, the first that fits; several: a preview answers otherwise, and so does what waits for approval."""
 _QUERY = {
     "GET /v1/orders": ("customer_id", "channel", "order_number", "status", "tracking_number", "from", "to", "limit", "cursor"),
     "GET /v1/orders/{id}/timeline": ("limit", "cursor"),
@@ -186,8 +193,8 @@ def _operations(route: Route) -> list[tuple[str, type[BaseModel] | None]]:
 
 
 def _operation(route: Route, path: str, body: type[BaseModel] | None) -> dict[str, Any]:
-    kind = next((schema for prefix, schema in ANSWERS.items() if route.path.startswith(prefix)), None)
-    shown = {"application/json": {"schema": {"$ref": _REF.format(model=kind)} if kind else {}}}
+    kinds = next((schemas for prefix, schemas in ANSWERS.items() if route.path.startswith(prefix)), ())
+    shown = {"application/json": {"schema": _any_of((kinds,) if isinstance(kinds, str) else kinds)}}
     good = {"description": "As asked", "content": {"text/html": {"schema": {"type": "string"}}} if path.endswith("/html") else shown}
     operation: dict[str, Any] = {
         "operationId": f"{route.method.lower()}_{path.strip('/').replace('/', '_').replace('{', '').replace('}', '').replace('-', '_')}",
@@ -203,6 +210,11 @@ def _operation(route: Route, path: str, body: type[BaseModel] | None) -> dict[st
     if route.scope:
         operation["security"] = [{"token": [f"oms/{scope}"]} for scope in route.scope.split()]  # one of them is enough
     return operation
+
+
+def _any_of(kinds: tuple[str, ...]) -> dict[str, Any]:
+    schemas = [{"$ref": _REF.format(model=kind)} for kind in kinds]
+    return {"anyOf": schemas} if len(schemas) > 1 else schemas[0] if schemas else {}
 
 
 def _problem() -> dict[str, Any]:
@@ -288,11 +300,35 @@ def _answer_schemas() -> dict[str, Any]:
         "holds": ref("Hold", many=True),
         "exceptions": ref("ProcessException", many=True),
         "notes": ref("Note", many=True),
+        "changes": ref("Change", many=True),
+        **dict.fromkeys(("exchanges", "related_orders"), listed),
+        "tracking_page_url": {"type": ["string", "null"]},
     }
+    change = {**dict.fromkeys(("id", "kind", "status", "actor", "cause", "reason", "requested_at", "closed_at"), text), "lines": listed}
+    amounts = (
+        "product_amount",
+        "adjustment_amount",
+        "delivery_amount",
+        "fee_amount",
+        "tax_amount",
+        "grand_total",
+        "refund_due",
+        "amount_due",
+    )
+    quote = {
+        **dict.fromkeys(("quote_id", "expires_at"), text),
+        "balances": {"type": "object", "properties": {**dict.fromkeys(amounts, number), "refunds": listed, "fees": listed}},
+        "lines": listed,
+        "new_order": {"type": "object"},
+    }
+    changed = {"change": ref("Change"), "changes": ref("Change", many=True)}
     work = {**dict.fromkeys(("id", "order_id", "order_number", "location_id", "ship_by", "type", "status"), text), "lines": listed}
     coming = {
-        **dict.fromkeys(("id", "order_id", "status", "mode", "requested_at"), text),
+        **dict.fromkeys(("id", "order_id", "status", "mode", "requested_at", "actor", "cause"), text),
         **dict.fromkeys(("lines", "receipts", "labels"), listed),
+        "notes": ref("Note", many=True),
+        "change": ref("Change"),
+        "order": ref("Order"),
     }
     problem = {**dict.fromkeys(("id", "kind", "step", "cause", "hint", "status", "order_id", "opened_at"), text)}
     held = {**dict.fromkeys(("id", "status", "group_id", "created_at", "expires_at", "order_id"), text), "version": number, "lines": listed}
@@ -323,15 +359,20 @@ def _answer_schemas() -> dict[str, Any]:
     axes = ("status", "payment_status", "fulfillment_status", "delivery_status", "return_status")
     tracked = {
         **dict.fromkeys(("order_number", "placed_at", "currency", "tax_mode", *axes), text),
-        **dict.fromkeys(("lines", "parcels", "delivery_groups"), listed),
+        **dict.fromkeys(("lines", "parcels", "replacements", "delivery_groups", "exchanges"), listed),
+        "exchange_of": text,
         "returns": ref("ReturnSummary", many=True),
         "payment": {"type": "object", "properties": {"totals": ref("Totals"), "captured": number, "refunded": number}},
-        "actions": {"type": "object", "properties": {"cancel": listed, "return": listed}},
+        "actions": {"type": "object", "properties": dict.fromkeys(("cancel", "return", "exchange"), listed)},
     }
     customer = {"id": text, **dict.fromkeys(("orders", "returns", "credit_accounts", "notes", "exceptions", "contacts"), listed)}
     details = {"type": text, "title": text, "status": number, "detail": text, "errors": listed}
     views = {
         "Order": order,
+        "Change": change,
+        "Changed": {**changed, "order": ref("Order")},
+        "TrackedChange": {**changed, "order": ref("Tracked")},
+        "Quote": quote,
         "FulfillmentOrder": work,
         "Return": coming,
         "Reservation": held,

@@ -37,3 +37,17 @@ def test_every_reference_resolves() -> None:
 def test_a_line_of_an_order_is_described_with_its_bounds() -> None:
     quantity = document()["components"]["schemas"]["Line"]["properties"]["quantity"]
     assert (quantity["type"], quantity["minimum"], quantity["maximum"]) == ("integer", 1, 1_000_000)
+
+
+def test_what_changes_an_order_answers_with_the_change_or_a_quote() -> None:
+    def answers(path: str) -> set[str]:
+        good = document()["paths"][path]["post"]["responses"]["2XX"]["content"]["application/json"]["schema"]
+        return set(re.findall(r"schemas/(\w+)", json.dumps(good)))
+
+    for name in ("cancellations", "adjustments", "edits", "exchanges", "reshipments", "refunds"):
+        assert answers(f"/v1/orders/{{id}}/{name}") == {"Changed", "Quote"}
+    assert answers("/v1/shipments/{id}/claims") == {"Changed", "Quote"}
+    assert answers("/v1/orders/{id}/returns") == {"Return", "Quote", "Changed"}
+    assert answers("/v1/returns/{id}/approve") == {"Return", "Changed"}
+    assert answers("/v1/track/{token}/cancellations") == {"TrackedChange", "Quote"}
+    assert answers("/v1/orders/{id}/holds") == {"Order"}

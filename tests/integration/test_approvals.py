@@ -90,3 +90,87 @@ def test_reasons_come_from_the_catalogue_where_one_is_in_force(world: World, ord
     answer = world.call("POST", path, {"lines": [{"line_id": "1", "quantity": 1, "reason": "just so"}]})
     assert (answer.status, answer.pointers) == (422, {"/lines/0/reason"})
     assert world.call("POST", path, {"all": True, "reason": "late"}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("action", "path", "body", "pointer"),
+    [
+        ("hold", "holds", {"kind": "mood", "reason": "looks odd"}, "/kind"),
+        ("edit", "edits", {"operations": [{"op": "set_quantity", "line_id": "1", "quantity": 1}], "reason": "mood"}, "/reason"),
+        (
+            "adjust",
+            "adjustments",
+            {"lines": [{"line_id": "1", "type": "percentage", "percent": "-5", "reason": "mood"}]},
+            "/lines/0/reason",
+        ),
+        ("cancel", "cancellations", {"lines": [{"line_id": "1", "quantity": 1, "reason": "mood"}]}, "/lines/0/reason"),
+    ],
+)
+def test_every_action_has_its_own_catalogue(world: World, order: JSON, action: str, path: str, body: JSON, pointer: str) -> None:
+    """Returns, exchanges, claims, reshipments, goodwill and rejections have theirs where they are tested."""
+
+    def ask() -> Answer:
+        return world.call("POST", f"/v1/orders/{order['id']}/{path}", body)
+
+    world.done("PUT", "/v1/reasons/known", {"actions": [action]})
+    assert (ask().status, ask().pointers, world.order(order["id"])["version"]) == (422, {pointer}, order["version"])
+    for reason in ("mood", "x"):
+        world.done("PUT", f"/v1/reasons/{reason}", {"actions": [action]})
+    assert ask().status in (200, 201)
+
+
+class TestApprovingAReturn:
+    """Who approves a return decides that its money goes back."""
+
+    @pytest.fixture
+    def ret(self, world: World) -> JSON:
+        """A return of both units of line 1, 24.00, that waits for approval."""
+        limits = {"junior": 2000, "senior": 9000}
+        for role, most in limits.items():
+            world.done("PUT", f"/v1/roles/{role}", {"clients": [role], "limits": {"EUR": {"refund": most}}})
+        sold = world.delivered(order_body())
+        lines = [{"line_id": "1", "quantity": 2, "reason": "small"}]
+        asked: JSON = world.done("POST", f"/v1/orders/{sold['id']}/returns", {"lines": lines})
+        return asked
+
+    def approve(self, world: World, ret: JSON, who: str) -> Answer:
+        return world.call("POST", f"/v1/returns/{ret['id']}/approve", who=who)
+
+    def test_within_the_limit_it_is_approved(self, world: World, ret: JSON) -> None:
+        done = self.approve(world, ret, "senior")
+        assert (done.status, done.body["status"], done.body["order"]["changes"]) == (200, "approved", [])
+
+    def test_above_it_the_return_stays_as_it_is_until_somebody_agrees(self, world: World, ret: JSON) -> None:
+        asked = self.approve(world, ret, "junior")
+        change = asked.body["change"]
+        assert (asked.status, change["kind"], change["status"]) == (202, "return", "pending_approval")
+        assert (change["requested"]["body"], change["requested"]["figures"]["refund_due"]) == ({"return_id": ret["id"]}, 2400)
+        assert (asked.body["order"]["returns"][0]["status"], asked.body["order"]["attention"]) == ("requested", ["approval"])
+        done = decide(world, change, "approve", "senior").body
+        assert (done["change"]["status"], done["change"]["return_id"]) == ("done", ret["id"])
+        assert (done["order"]["returns"][0]["status"], done["order"]["attention"]) == ("approved", [])
+        assert self.approve(world, ret, "senior").status == 409
+
+    def test_rejected_it_is_not_approved_and_the_return_may_still_be_decided(self, world: World, ret: JSON) -> None:
+        change = self.approve(world, ret, "junior").body["change"]
+        after = decide(world, change, "reject", "senior").body["order"]
+        assert (after["changes"][0]["status"], after["returns"][0]["status"]) == ("refused", "requested")
+        assert self.approve(world, ret, "senior").status == 200
+
+    def test_a_return_that_was_decided_meanwhile_is_not_approved(self, world: World, ret: JSON) -> None:
+        change = self.approve(world, ret, "junior").body["change"]
+        world.done("POST", f"/v1/returns/{ret['id']}/reject", {"reason": "worn"})
+        assert decide(world, change, "approve", "senior").status in (409, 412)
+        assert world.done("GET", f"/v1/returns/{ret['id']}")["status"] == "rejected"
+
+    def test_what_is_replaced_takes_nothing_off_the_price(self, world: World, ret: JSON) -> None:
+        world.done("POST", f"/v1/returns/{ret['id']}/cancel")
+        lines = [{"line_id": "1", "quantity": 2, "reason": "small", "resolution": "replace"}]
+        again = world.done("POST", f"/v1/orders/{ret['order_id']}/returns", {"lines": lines})
+        assert self.approve(world, again, "junior").body["status"] == "approved"
+
+    def test_the_return_of_an_exchange_was_looked_at_with_the_exchange(self, world: World, ret: JSON) -> None:
+        world.done("POST", f"/v1/returns/{ret['id']}/cancel")
+        body = {"return_lines": [{"line_id": "1", "quantity": 2}], "new_lines": [{"sku": "A", "quantity": 2}]}
+        old = world.done("POST", f"/v1/orders/{ret['order_id']}/exchanges", body)["order"]
+        assert self.approve(world, old["returns"][-1], "junior").body["status"] == "approved"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from oms.flows.fulfillment import deliver_by_clock
 from tests.support.orders import a_line, an_order
 from tests.support.service import claim, event, law_two, quantities, refund, replacement, reship, settled, shipped, units
@@ -119,13 +121,18 @@ def test_what_is_damaged_stays_with_the_customer_and_may_come_back_once(world: W
     order = world.delivered(order_body())
     body = event("service/claim_damaged_refund")
     done = settled(world, order, world.call("POST", f"/v1/shipments/{parcel(order)['id']}/claims", body))
-    assert (quantities(done)["delivered"], quantities(done)["available_to_return"], "lost" in quantities(done)) == (2, 2, False)
+    assert (quantities(done)["delivered"], quantities(done)["available_to_return"], "lost" in quantities(done)) == (2, 1, False)
     assert world.gateway.moved("refund") == [1200 + 249]
     law_two(done)
     again = replacement(claim(world, parcel(done), "damaged", "reship", units("1", 1)).body["order"])
     world.ship(again["id"], {"1": 1}, "R1")
+    assert "available_to_return" not in quantities(world.order(order["id"])), "one is paid back, the other's replacement is not there yet"
     world.carrier("R1", "delivered")
-    assert quantities(world.order(order["id"]))["available_to_return"] == 2
+    assert quantities(world.order(order["id"]))["available_to_return"] == 1
+    back = {"lines": [{"line_id": "1", "quantity": 2, "reason": "small"}]}
+    assert world.call("POST", f"/v1/orders/{order['id']}/returns", back).status == 409, "what is shown is what can be had"
+    back["lines"][0]["quantity"] = 1
+    assert world.call("POST", f"/v1/orders/{order['id']}/returns", back).status == 201
 
 
 def test_what_was_not_paid_back_is_sent_again_first(world: World) -> None:
@@ -265,3 +272,25 @@ def test_a_refund_above_an_agents_limit_waits_for_approval_and_names_its_parcel(
     done = settled(world, order, given)
     assert (quantities(done)["lost"], world.gateway.moved("refund")) == (1, [1200])
     assert claim(world, parcel(order), "lost", "reship", units("1", 1)).status == 200, "what is sent again takes nothing off the price"
+
+
+@pytest.mark.parametrize("kind", ["damaged", "missing"])
+def test_a_gift_card_that_may_have_been_spent_is_returned_and_not_claimed(world: World, kind: str) -> None:
+    body = order_body(quantities={"A": 1})
+    body["lines"][0]["product"] = {"gift_card": True}
+    order = world.delivered(body)
+    refused = claim(world, parcel(order), kind, "refund", units("1", 1))
+    assert (refused.status, refused.body["type"], refused.pointers) == (409, "urn:oms:problem:not-claimable", {"/lines/0/line_id"})
+    assert world.order(order["id"])["version"] == order["version"]
+    assert claim(world, parcel(order), kind, "reship", units("1", 1)).status == 200, "the same card, printed once more"
+
+
+def test_a_gift_card_that_never_came_is_paid_back_and_never_lives(world: World) -> None:
+    body = order_body(quantities={"A": 1})
+    body["lines"][0]["product"] = {"gift_card": True}
+    order = shipped(world, body)
+    settled(world, order, claim(world, parcel(order), "lost", "refund", units("1", 1)))
+    assert world.gateway.moved("refund") == [1200]
+    world.carrier(order["shipments"][0]["tracking_number"], "delivered")
+    world.pump()
+    assert world.done("GET", f"/v1/orders/{order['id']}/gift-cards")["data"] == []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.support.orders import a_line, an_order
-from tests.support.service import event, quantities, replacement, reship, units
-from tests.support.world import JSON, World, order_body
+from tests.support.service import claim, event, law_two, quantities, replacement, reship, settled, shipped, units
+from tests.support.world import JSON, Answer, World, order_body
 
 AXES = ("payment_status", "fulfillment_status", "delivery_status", "return_status", "totals", "payment")
 
@@ -189,6 +189,73 @@ def test_units_that_have_not_left_are_cancelled_and_the_replacement_is_not(world
     held = [row for row in asked["lines"] if row["requested"]]
     assert [(row["fulfillment_order_id"], row["requested"]) for row in held] == [(order["fulfillment_orders"][0]["id"], 2)]
     assert replacement(world.order(order["id"]))["id"] == fo["id"]
+
+
+class TestAReplacementThatIsNotWantedAnyMore:
+    def cancel(self, world: World, order: JSON, fo: JSON, **more: object) -> Answer:
+        path = f"/v1/orders/{order['id']}/cancellations"
+        return world.call("POST", path, {"replacement": fo["id"], "reason": "found", **more})
+
+    def test_what_was_simply_sent_again_is_let_go_and_costs_nothing(self, world: World) -> None:
+        order = world.delivered(order_body())
+        fo = replacement(reship(world, order, units("1", 2)).body["order"])
+        answer = self.cancel(world, order, fo)
+        assert (answer.status, answer.body["change"]["kind"], answer.body["change"]["status"]) == (200, "cancellation", "done")
+        done = answer.body["order"]
+        assert (replacement(done)["status"], world.figures("A"), quantities(done)) == ("cancelled", (8, 0), quantities(order))
+        assert ({axis: done[axis] for axis in AXES}, done["status"]) == ({axis: order[axis] for axis in AXES}, "completed")
+        assert self.cancel(world, order, fo).status == 409
+        assert reship(world, order, units("1", 2)).status == 200
+
+    def test_what_was_claimed_is_paid_back_instead(self, world: World) -> None:
+        order = shipped(world, order_body())
+        fo = replacement(claim(world, order["shipments"][0], "lost", "reship", units("1", 2), units("2", 1)).body["order"])
+        quote = self.cancel(world, order, fo, preview=True).body
+        assert quote["balances"]["refund_due"] == 2900
+        done = settled(world, order, self.cancel(world, order, fo, quote_id=quote["quote_id"]))
+        assert (world.gateway.moved("refund"), done["status"], done["totals"]["grand_total"]) == ([2900], "completed", 600)
+        law_two(done)
+
+    def test_what_came_back_to_be_replaced_is_paid_back_once_and_does_not_come_back_again(self, world: World) -> None:
+        order = world.delivered(order_body())
+        lines = [{"line_id": "1", "quantity": 1, "reason": "small", "resolution": "replace"}]
+        ret = world.done("POST", f"/v1/orders/{order['id']}/returns", {"lines": lines, "mode": "immediate"})
+        world.step("return_order", "Return", order["id"], return_id=ret["id"])
+        done = settled(world, order, self.cancel(world, order, replacement(world.order(order["id"]))))
+        assert (world.gateway.moved("refund"), done["status"], quantities(done)["available_to_return"]) == ([1200], "completed", 1)
+        law_two(done)
+        again = world.call("POST", f"/v1/orders/{order['id']}/returns", {"lines": [{**lines[0], "quantity": 2}]})
+        assert again.status == 409
+
+    def test_its_location_is_asked_first_where_it_works_on_it(self, world: World) -> None:
+        order = world.delivered(order_body())
+        fo = replacement(reship(world, order, units("1", 1)).body["order"])
+        world.done("POST", f"/v1/fulfillment-orders/{fo['id']}/accept")
+        refused = self.cancel(world, order, fo)
+        assert (refused.status, refused.body["type"], refused.pointers) == (409, "urn:oms:problem:not-cancellable", {"/replacement"})
+        assert "reroute it" in refused.body["detail"]
+        world.done("POST", f"/v1/fulfillment-orders/{fo['id']}/reroute", {"location_id": "lyon"})
+        moved = replacement(world.order(order["id"]), 1)
+        assert self.cancel(world, order, moved).status == 200
+        assert world.figures("A", "lyon") == (10, 0)
+
+    def test_goods_that_leave_all_the_same_are_recorded_and_a_person_is_told(self, world: World) -> None:
+        order = world.delivered(order_body())
+        fo = replacement(reship(world, order, units("1", 1)).body["order"])
+        self.cancel(world, order, fo)
+        world.ship(fo["id"], {"1": 1}, "R1")
+        after = world.order(order["id"])
+        assert (world.figures("A"), [each["kind"] for each in after["exceptions"]]) == ((7, 0), ["shipped_after_reroute"])
+
+    def test_what_makes_no_sense_is_refused(self, world: World) -> None:
+        order = world.delivered(order_body())
+        fo = replacement(reship(world, order, units("1", 1)).body["order"])
+        assert self.cancel(world, order, order["fulfillment_orders"][0]).pointers == {"/replacement"}
+        assert self.cancel(world, order, {"id": "fo_none"}).status == 422
+        for more in ({"all": True}, {"fees": [{"code": "x", "amount": 1}]}, {"reduce_shipping": True}):
+            assert self.cancel(world, order, fo, **more).status == 422
+        token = str(order["tracking_page_url"]).rpartition("/")[2]
+        assert world.call("POST", f"/v1/track/{token}/cancellations", {"replacement": fo["id"]}).pointers == {"/replacement"}
 
 
 def test_work_that_sends_again_is_never_held_for_want_of_money(world: World) -> None:

@@ -67,10 +67,28 @@ def test_a_hold_on_shipping_holds_released_work_too(world: World) -> None:
 def test_a_hold_on_capture_keeps_the_money_where_it_is(world: World) -> None:
     order = world.allocated(order_body())
     world.ship_all(order)
-    hold(world, order, blocks=["capture"])
+    held = hold(world, order, blocks=["capture"])
+    fo = order["fulfillment_orders"][0]["id"]
+
+    def captures() -> str:
+        return str(world.step("capture_payment", "Capture payment", order["id"], fulfillment_order_id=fo)["next"])
+
+    assert (captures(), world.gateway.moved("capture"), world.order(order["id"])["status"]) == ("hold", [], "on_hold")
+    release(world, order, held)
+    assert (captures(), world.gateway.moved("capture")) == ("deliver", [3500])
+
+
+def test_a_hold_on_capture_also_keeps_what_an_upcharge_would_take(world: World) -> None:
+    order = world.delivered(order_body())
+    held = hold(world, order, blocks=["capture"])
+    line = {"line_id": "1", "type": "amount_with_tax", "amount": 200, "reason": "gift wrap"}
+    change = world.done("POST", f"/v1/orders/{order['id']}/adjustments", {"lines": [line]})["change"]
     with pytest.raises(Exception, match="held for capture"):
-        world.step("capture_payment", "Capture payment", order["id"], fulfillment_order_id=order["fulfillment_orders"][0]["id"])
-    assert world.gateway.moved("capture") == []
+        world.step("settle", "Settle", order["id"], change_id=change["id"])
+    assert world.order(order["id"])["money_owed"] == "balance_due"
+    release(world, order, held)
+    world.step("settle", "Settle", order["id"], change_id=change["id"])
+    assert world.gateway.moved("capture") == [200, 3500]
 
 
 @pytest.mark.parametrize(
@@ -172,3 +190,34 @@ def test_a_returned_parcel_may_be_resolved_as_delivered(world: World) -> None:
     assert act(world, exception_id, "resolve", {"action": "mark_delivered"}).body["action"] == "mark_delivered"
     after = world.order(order["id"])
     assert (after["delivery_status"], after["status"]) == ("delivered", "completed")
+
+
+def test_every_change_and_return_says_who_asked_for_it_by_which_request(world: World) -> None:
+    order = world.delivered(order_body())
+    lines = [{"line_id": "1", "quantity": 1, "reason": "small"}]
+    headers = {"Idempotency-Key": "k-1"}
+    world.done("POST", f"/v1/orders/{order['id']}/returns", {"lines": lines}, who="ann", headers=headers)
+    token = str(order["tracking_page_url"]).rpartition("/")[2]
+    wish = {"return_lines": [{"line_id": "1", "quantity": 1, "reason": "small"}], "new_lines": [{"sku": "A", "quantity": 1}]}
+    world.done("POST", f"/v1/track/{token}/exchanges", wish)
+    world.done("POST", f"/v1/orders/{order['id']}/refunds", {"amount": 100, "reason": "late"}, who="bob")
+    after = world.order(order["id"])
+    assert [(ret["actor"], ret["cause"], ret["lines"][0]["reason"]) for ret in after["returns"]] == [
+        ("client:ann", "k-1", "small"),
+        ("guest", "POST /v1/track/{token}/exchanges", "small"),
+    ]
+    assert [(change["kind"], change["actor"], change["cause"]) for change in after["changes"]] == [
+        ("exchange", "guest", "POST /v1/track/{token}/exchanges"),
+        ("goodwill", "client:bob", "POST /v1/orders/{id}/refunds"),
+    ]
+    assert after["changes"][1]["reason"] == "late"
+    assert "client:ann" not in str(world.done("GET", f"/v1/track/{token}")), "a customer is not told who works for the shop"
+
+
+def test_a_change_of_the_system_names_its_step_or_the_clock(world: World) -> None:
+    order = world.allocated(order_body(token="tok_reauthorization_decline"))
+    world.advance(days=6, hours=12)
+    world.invoke("reconcile", {})
+    changes = world.order(order["id"])["changes"]
+    assert changes
+    assert all(change["actor"] and change["cause"] for change in changes)

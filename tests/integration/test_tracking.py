@@ -31,6 +31,7 @@ class TestAGuest:
         seen = answer.body
         assert (seen["order_number"], seen["delivery_status"], seen["parcels"][0]["status"]) == ("W-1", "delivered", "delivered")
         assert seen["actions"]["return"] == [{"line_id": "1", "quantity": 2}, {"line_id": "2", "quantity": 1}]
+        assert (seen["actions"]["exchange"], seen["actions"]["cancel"]) == (seen["actions"]["return"], [])
         for private in ("ann@example.com", "Hauptstrasse", "berlin", "pay_", "tok_"):
             assert private not in str(seen)
 
@@ -49,6 +50,33 @@ class TestAGuest:
         assert (answer.status, answer.body["status"]) == (201, "requested")
         actors = [row["actor"] for row in world.done("GET", f"/v1/orders/{delivered['id']}/timeline", query={"limit": "200"})["data"]]
         assert actors[-1] == "guest"
+
+    def test_sees_what_is_sent_again_and_the_parcel_that_brings_it(self, world: World, delivered: JSON) -> None:
+        damaged = {"kind": "damaged", "remedy": "reship", "lines": [{"line_id": "1", "quantity": 1, "reason": "broken"}]}
+        missing = {"kind": "missing", "remedy": "refund", "lines": [{"line_id": "2", "quantity": 1, "reason": "not there"}]}
+        for body in (damaged, missing):
+            after = world.done("POST", f"/v1/shipments/{delivered['shipments'][0]['id']}/claims", body)["order"]
+        seen = track(world, token_of(delivered)).body
+        assert (seen["replacements"], seen["parcels"][0]["lost"]) == ([{"line_id": "1", "quantity": 1}], [{"line_id": "2", "quantity": 1}])
+        assert seen["actions"]["return"] == [{"line_id": "1", "quantity": 1}], "as many as a return would take"
+        world.ship(after["fulfillment_orders"][-1]["id"], {"1": 1}, "R1")
+        seen = track(world, token_of(delivered)).body
+        assert seen["replacements"] == []
+        assert [(each["tracking_number"], each.get("replacement")) for each in seen["parcels"][1:]] == [("R1", True)]
+        world.carrier("R1", "delivered")
+        seen = track(world, token_of(delivered)).body
+        assert (seen["parcels"][1]["status"], seen["actions"]["return"]) == ("delivered", [{"line_id": "1", "quantity": 2}])
+
+    def test_sees_an_exchange_and_where_the_new_order_comes_from(self, world: World, delivered: JSON) -> None:
+        path = f"/v1/track/{token_of(delivered)}/exchanges"
+        wish = {"return_lines": [{"line_id": "1", "quantity": 1}], "new_lines": [{"sku": "A", "quantity": 1}]}
+        answer = world.done("POST", path, wish)
+        (exchange,) = answer["order"]["exchanges"]
+        assert (exchange["status"], exchange["new_order_number"]) == ("pending", "W-1-E1")
+        assert exchange["return_id"] == answer["order"]["returns"][0]["id"]
+        new = world.order(world.order(delivered["id"])["exchanges"][0]["new_order_id"])
+        seen = track(world, token_of(new)).body
+        assert (seen["exchange_of"], seen["exchanges"], seen["status"]) == ("W-1", [], "on_hold")
 
     @pytest.mark.parametrize(
         ("more", "pointer"),

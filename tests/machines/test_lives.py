@@ -150,6 +150,18 @@ def test_an_order_held_for_shipping_holds_its_released_work(engine: Engine) -> N
     assert engine.statuses()[fo_of(order)] == "Ship"
 
 
+def test_an_order_held_for_capture_waits_for_its_release_with_what_has_left(engine: Engine) -> None:
+    order = placed(engine)
+    held = act(engine, f"/v1/orders/{order['id']}/holds", {**HOLD, "blocks": ["capture"]})["holds"][0]
+    ship(engine, fo_of(order), {"1": 2, "2": 1})
+    assert engine.statuses()[fo_of(order)] == "Wait for release"
+    assert (engine.world.gateway.moved("capture"), again(engine, order)["exceptions"]) == ([], [])
+    news(engine, "T1", "delivered")
+    act(engine, f"/v1/orders/{order['id']}/holds/{held['id']}", method="DELETE")
+    assert engine.world.gateway.moved("capture") == [3500]
+    assert (again(engine, order)["status"], engine.statuses()[fo_of(order)]) == ("completed", "SUCCEEDED")
+
+
 def test_work_that_nobody_ships_in_time_goes_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     def soon(machine: str, states: JSON) -> None:
         if machine == "fulfillment":

@@ -164,3 +164,68 @@ def test_two_agents_with_one_quote_each_for_the_same_unit(engine: Engine) -> Non
     assert answers[1].body["current"]["balances"]["grand_total"] == 0
     shown = lawful(engine, order["id"])
     assert shown["totals"]["grand_total"] == 3500 - 2400
+
+
+def delivered(engine: Engine) -> JSON:
+    """An order that has arrived and is paid."""
+    order = released(engine)
+    engine.world.ship(fo_of(order), {"1": 2, "2": 1}, "T1")
+    engine.settle()
+    assert engine.world.carrier("T1", "delivered").body["changed"]
+    engine.settle()
+    shown: JSON = engine.world.order(order["id"])
+    return shown
+
+
+def claims(world: World, order: JSON, quantity: int = 1) -> Any:
+    body = {"kind": "damaged", "remedy": "refund", "lines": [{"line_id": "1", "quantity": quantity, "reason": "broken"}]}
+    return world.call("POST", f"/v1/shipments/{order['shipments'][0]['id']}/claims", body)
+
+
+def returns(world: World, order: JSON, quantity: int = 1) -> Any:
+    body = {"mode": "immediate", "lines": [{"line_id": "1", "quantity": quantity, "reason": "small"}]}
+    return world.call("POST", f"/v1/orders/{order['id']}/returns", body)
+
+
+@pytest.mark.parametrize("claim_first", [True, False])
+def test_a_return_started_while_a_claim_is_open_takes_the_other_unit(engine: Engine, claim_first: bool) -> None:
+    """Both were asked for at the same moment, one unit each of the same two: each is paid once, whoever commits first."""
+    world = engine.world
+    order = delivered(engine)
+    first, second = (claims, returns) if claim_first else (returns, claims)
+    inner: list[Any] = []
+    with meanwhile(world, lambda: inner.append(first(world, order))):
+        outer = second(world, order)
+    assert {inner[0].status, outer.status} == {200, 201}
+    shown = lawful(engine, order["id"])
+    assert world.gateway.moved("refund") == [1200, 1200]
+    assert (shown["status"], shown["payment"]["refunded"]) == ("completed", 2400)
+    assert shown["lines"][0]["quantities"]["available_to_return"] == 0
+
+
+@pytest.mark.parametrize("claim_first", [True, False])
+def test_of_a_return_and_a_claim_of_the_same_two_units_one_is_refused(engine: Engine, claim_first: bool) -> None:
+    world = engine.world
+    order = delivered(engine)
+    first, second = (claims, returns) if claim_first else (returns, claims)
+    with meanwhile(world, lambda: first(world, order, 2)):
+        assert second(world, order, 2).status == 409
+    shown = lawful(engine, order["id"])
+    assert (world.gateway.moved("refund"), shown["payment"]["refunded"], shown["status"]) == ([2400], 2400, "completed")
+
+
+def test_a_return_started_while_the_claims_money_moves(engine: Engine) -> None:
+    world = engine.world
+    order = delivered(engine)
+
+    def settles(call: Call) -> bool:
+        return bool(engine.visits("Settle")) and call.operation in ("TransactWriteItems", "PutItem")
+
+    with held_up(engine, settles) as gate:
+        assert claims(world, order).status == 200
+        reached(engine, gate)
+        assert returns(world, order, 2).status == 409
+        assert returns(world, order).status == 201
+        gate.opened.set()
+        shown = lawful(engine, order["id"])
+    assert (world.gateway.moved("refund"), shown["status"]) == ([1200, 1200], "completed")

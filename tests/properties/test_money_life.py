@@ -240,15 +240,21 @@ class Life(RuleBasedStateMachine):
         data=st.data(),
         reduce_shipping=st.booleans(),
         resolution=st.sampled_from(["refund", "refund", "store_credit", "replace"]),
+        also=st.none() | st.sampled_from(["refund", "store_credit", "replace"]),
         fees=st.sampled_from(RETURN_FEES),
         run=st.booleans(),
     )
-    def goods_come_back(self, data: st.DataObject, reduce_shipping: bool, resolution: str, fees: list[dict[str, Any]], run: bool) -> None:
-        """Fewer than announced, as many, or more."""
+    def goods_come_back(
+        self, data: st.DataObject, reduce_shipping: bool, resolution: str, also: str | None, fees: list[dict[str, Any]], run: bool
+    ) -> None:
+        """Fewer than announced, as many, or more; for one resolution, or the last unit for another."""
         line_id, free = data.draw(st.sampled_from(list(self._returnable())))
         quantity, received = data.draw(st.integers(1, free)), data.draw(st.integers(1, free))
-        line = {"line_id": line_id, "quantity": quantity, "resolution": resolution}
-        body = {"lines": [line], "reduce_shipping": reduce_shipping, "fees": fees}
+        parts = [(quantity, resolution)]
+        if also not in (None, resolution) and quantity > 1:
+            parts = [(quantity - 1, resolution), (1, str(also))]
+        lines = [{"line_id": line_id, "quantity": units, "resolution": for_} for units, for_ in parts]
+        body = {"lines": lines, "reduce_shipping": reduce_shipping, "fees": fees}
 
         def send(order: Order) -> None:
             ret = returns.request_return(order, returns.ReturnRequest.model_validate(body), settings())

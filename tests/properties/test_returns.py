@@ -89,3 +89,47 @@ def test_boxes_in_any_order_cost_what_one_box_would(life: dict[str, Any]) -> Non
     _, one, _ = play(life, [[each for box in life["boxes"] for each in box]], fees=True)
     assert statuses.buckets(several).refunded == statuses.buckets(one).refunded
     assert statuses.totals(several) == statuses.totals(one)
+
+
+@st.composite
+def mixtures(draw: st.DrawFn) -> tuple[int, int, dict[str, int], list[int]]:
+    """Units of one line and what each costs; how many come back for which resolution; in boxes of how many."""
+    quantity = draw(st.integers(1, 8))
+    kinds = draw(st.permutations(["refund", "store_credit", "replace"]))
+    cuts = sorted(draw(st.lists(st.integers(0, quantity), min_size=3, max_size=3)))
+    wanted = {kind: units for kind, units in zip(kinds, [cuts[0], cuts[1] - cuts[0], cuts[2] - cuts[1]], strict=True) if units}
+    left, boxes = sum(wanted.values()), list[int]()
+    while left:
+        boxes.append(draw(st.integers(1, left)))
+        left -= boxes[-1]
+    return quantity, draw(st.integers(1, 3333)), wanted, boxes
+
+
+@given(mixture=mixtures(), discount=st.integers(0, 50))
+def test_one_line_in_any_mixture_of_resolutions_pays_sends_again_and_shelves_every_unit_once(
+    mixture: tuple[int, int, dict[str, int], list[int]], discount: int
+) -> None:
+    quantity, price, wanted, boxes = mixture
+    world = World({"A": {"berlin": 100}})
+    order = world.delivered(an_order(a_line("1", "A", quantity, price, "20", own=-min(discount, price * quantity))))
+    if not wanted:
+        return
+    lines = [{"line_id": "1", "quantity": units, "resolution": kind} for kind, units in wanted.items()]
+    ret = returns.request_return(order, returns.ReturnRequest.model_validate({"lines": lines}), world.settings)
+    returns.approve(order, ret)
+    came = 0
+    for box in boxes:
+        receive(order, world, ret, "1", box)
+        world.settle(order, ret)
+        came += box
+        state = order.summary.lines["1"]
+        assert broken_laws(state) == []
+        assert (state.returned + state.reshipped, world.row("A").on_hand) == (came, 100 - quantity + came)
+        sums = statuses.buckets(order)
+        assert sums.captured - sums.refunded == statuses.totals(order).grand_total
+    back = {kind: sum(row.settled for row in ret.lines if row.resolution == kind) for kind in wanted}
+    assert (back, ret.status, order.summary.lines["1"].reshipped) == (wanted, "settled", wanted.get("replace", 0))
+    paid = [row.units for row in ret.lines if row.resolution != "replace"]
+    frozen = order.line("1")[0].frozen
+    assert statuses.buckets(order).refunded == sum(frozen.units(units).total for units in paid)
+    assert all(receipt.settled for receipt in ret.receipts)

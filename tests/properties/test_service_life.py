@@ -110,6 +110,13 @@ class ServiceLife(Life):
         request = _read(reshipments.ReshipRequest, {"lines": [{"line_id": line_id, "quantity": quantity}]})
         self._ask(lambda order: [reshipments.reship(order, request, send_again, settings(), "agent")], run)
 
+    @precondition(lambda self: any(fo.replaces for fo in self.shop.order().fulfillment_orders.values()))
+    @rule(data=st.data(), run=st.booleans())
+    def a_replacement_is_cancelled(self, data: st.DataObject, run: bool) -> None:
+        work = [fo.id for fo in self.shop.order().fulfillment_orders.values() if fo.replaces]
+        request = _read(cancellations.CancelRequest, {"replacement": data.draw(st.sampled_from(work))})
+        self._ask(lambda order: [cancellations.cancel(order, request, settings(), "agent")], run)
+
     @precondition(lambda self: self.shop.order().shipments)
     @rule(data=st.data(), remedy=st.sampled_from(["reship", "refund"]), delivery=st.booleans(), run=st.booleans())
     def a_parcel_is_claimed(self, data: st.DataObject, remedy: str, delivery: bool, run: bool) -> None:

@@ -434,6 +434,17 @@ def test_one_line_is_replaced_and_one_is_given_as_store_credit(world: World) -> 
     )
 
 
+def test_of_two_units_of_a_line_one_is_refunded_and_one_replaced(world: World) -> None:
+    order = world.delivered(event("orders/two_lines_gross"))
+    request = returns.ReturnRequest.model_validate(event("returns/request_refund_and_replace"))
+    ret = returns.request_return(order, request, world.settings)
+    returns.approve(order, ret)
+    receive(order, world, ret, "1", 2)
+    memo = world.settle(order, ret)
+    state = order.summary.lines["1"]
+    assert (ret.status, memo and memo.total_amount, state.returned, state.reshipped) == ("settled", 1200, 1, 1)
+
+
 def test_a_preview_of_a_return(world: World) -> None:
     order = world.delivered(event("orders/two_lines_gross"))
     request = returns.ReturnRequest.model_validate(event("returns/request_preview"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from oms.errors import Conflict
+from oms.errors import Conflict, Invalid
 from oms.fulfillment.arrivals import arrive
 from oms.orders import statuses
 from oms.orders.order import Order
@@ -132,3 +132,84 @@ def test_of_a_line_that_is_half_replaced_only_the_rest_is_refunded() -> None:
     assert (state.reshipped, state.returned, state.return_initiated, ret.status) == (1, 2, 2, "settled")
     assert [row["units"] for memo in order.credit_memos.values() for row in memo.lines] == [[[2, 3]]]
     assert laws(order) == []
+
+
+def mixed(*rows: tuple[str, int], on_hand: int = 9, mode: str = "rma", **said: Any) -> tuple[World, Order, Return]:
+    """Three units of one line are delivered; so many of them come back for each resolution, in one return."""
+    world = World({"A": {"berlin": on_hand}})
+    order = world.delivered(an_order(a_line("1", "A", 3, 1000)))
+    lines = [{"line_id": "1", "quantity": quantity, "resolution": resolution, **said} for resolution, quantity in rows]
+    ret = returns.request_return(order, returns.ReturnRequest.model_validate({"lines": lines, "mode": mode}), world.settings)
+    if mode == "rma":
+        returns.approve(order, ret)
+    world.commit(order)
+    return world, order, ret
+
+
+def test_one_line_may_be_refunded_and_replaced_in_one_return() -> None:
+    world, order, ret = mixed(("refund", 1), ("replace", 1), ("store_credit", 1))
+    assert [(row.resolution, row.units) for row in ret.lines] == [("refund", [[1, 1]]), ("replace", [[2, 2]]), ("store_credit", [[3, 3]])]
+    receive(order, world, ret, "1", 3)
+    world.settle(order, ret)
+    state = order.summary.lines["1"]
+    assert (ret.status, state.returned, state.return_initiated, state.reshipped) == ("settled", 2, 2, 1)
+    assert [(memo.into, memo.total_amount) for memo in order.credit_memos.values()] == [(None, 1000), ("store_credit", 1000)]
+    (work,) = [fo for fo in order.fulfillment_orders.values() if fo.replaces]
+    assert work.lines["1"].units == [[2, 2]]
+    assert (world.row("A").on_hand, world.row("A").reserved) == (9, 1), "nine were there, three left, three are back on the shelf"
+    assert [(receipt.quantity, receipt.settled) for receipt in ret.receipts] == [(1, True), (1, True), (1, True)]
+    assert laws(order) == []
+
+
+def test_what_is_settled_of_a_box_is_back_on_the_shelf_though_the_rest_waits_for_stock() -> None:
+    world, order, ret = mixed(("refund", 1), ("replace", 2), on_hand=3)
+    receive(order, world, ret, "1", 3)
+    memo = returns.credit(order, ret)
+    assert memo
+    world.move(order, "refund", memo.id, memo.total_amount)
+    returns.settle(order, ret, memo)
+    world.commit(order)
+    assert (world.row("A").on_hand, [(r.quantity, r.settled) for r in ret.receipts]) == (1, [(1, True), (2, False)])
+    with pytest.raises(NoReplacement):
+        world.settle(order, ret)
+
+
+def test_boxes_go_to_the_rows_in_the_order_they_were_named() -> None:
+    world, order, ret = mixed(("replace", 1), ("refund", 2))
+    receive(order, world, ret, "1", 2, "damaged")
+    world.settle(order, ret)
+    assert [(row.resolution, row.received, row.settled) for row in ret.lines] == [("replace", 1, 1), ("refund", 2 - 1, 1)]
+    receive(order, world, ret, "1", 1)
+    world.settle(order, ret)
+    assert (ret.status, order.summary.lines["1"].returned, world.row("A").on_hand) == ("settled", 2, 7)
+    assert all(receipt.settled for receipt in ret.receipts)
+
+
+def test_goods_handed_over_may_be_refunded_and_replaced() -> None:
+    world, order, ret = mixed(("refund", 1), ("replace", 1), mode="immediate", condition="damaged")
+    assert [(row.resolution, row.received) for row in ret.lines] == [("refund", 1), ("replace", 1)]
+    world.settle(order, ret)
+    assert (ret.status, world.row("A").on_hand) == ("settled", 6)
+
+
+def test_a_line_is_named_once_for_each_resolution_and_never_for_more_than_there_is() -> None:
+    with pytest.raises(Invalid) as twice:
+        mixed(("refund", 1), ("refund", 1))
+    assert [fault.pointer for fault in twice.value.errors] == ["/lines/1/line_id"]
+    with pytest.raises(Conflict) as over:
+        mixed(("refund", 2), ("replace", 2))
+    assert [(fault.detail, fault.pointer) for fault in over.value.errors] == [("2 asked, 1 can be returned", "/lines/1/quantity")]
+
+
+def test_a_whole_bundle_is_refunded_and_replaced_with_its_parts() -> None:
+    world = World()
+    set_, part = a_line("1", "A", 2, 3000, bundle_policy="whole"), a_line("2", "B", 4, 0, bundle_of="1")
+    order = world.delivered(an_order(set_, part))
+    lines = [{"line_id": "1", "quantity": 1, "resolution": resolution} for resolution in ("refund", "replace")]
+    ret = returns.request_return(order, returns.ReturnRequest.model_validate({"lines": lines}), world.settings)
+    assert [(row.line_id, row.quantity, row.resolution) for row in ret.lines] == [
+        ("1", 1, "refund"),
+        ("1", 1, "replace"),
+        ("2", 2, "refund"),
+        ("2", 2, "replace"),
+    ]

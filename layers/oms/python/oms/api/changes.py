@@ -105,7 +105,7 @@ def change_order(app: APIGatewayHttpResolver, order_id: str, kind: Kind, caller:
                 return ask_approval(order, kind.route, asked, now, who).id
         return " ".join(change.id for change in act(order))
 
-    return command(app, order_id, run, partial(kind.view or changed, caller), status=partial(_status, kind.made), caller=caller)
+    return command(app, order_id, run, partial(kind.view or changed, caller), status=partial(status_of, kind.made), caller=caller)
 
 
 def decide_approval(app: APIGatewayHttpResolver, order_id: str, change_id: str, action: str, kinds: Mapping[str, Kind]) -> Response[str]:
@@ -134,7 +134,8 @@ def decide_approval(app: APIGatewayHttpResolver, order_id: str, change_id: str, 
     return command(app, order_id, run, partial(changed, Caller("agent", client_of(app))))
 
 
-def _status(made: int, order: Order, subjects: Any) -> int:
+def status_of(made: int, order: Order, subjects: Any) -> int:
+    """202 where what was asked for waits for approval, else `made`."""
     changes = [order.changes[change_id] for change_id in str(subjects or "").split() if change_id in order.changes]
     return 202 if any(change.status == "pending_approval" for change in changes) else made
 

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from oms.clock import later
-from oms.errors import Conflict
 from oms.flows.money import move
 from oms.flows.patience import patiently
 from oms.flows.secure_payment import renew
@@ -35,7 +34,7 @@ def _capture_payment(order_id: str, fulfillment_order_id: str, cause: Cause) -> 
     order = load(order_id)
     while uninvoiced(order, order.fulfillment_order(fulfillment_order_id)):
         if order.open_holds("capture"):
-            raise Conflict(f"order {order.placed.order_number} is held for capture; release the hold, then retry")
+            return go("hold").output or {}
         shipment = next(parcel for parcel in order.shipments_of(fulfillment_order_id) if parcel.to_invoice)
         trusted = order.fulfillment_order(fulfillment_order_id).trusted_by is not None
         order = pay(order, invoice_for(order, shipment), partial(_of_parcel, shipment.id), cause, trusted=trusted)

@@ -50,9 +50,10 @@ def outcome(order: Order, wait: Wait) -> Resume | None:
 
 
 def after_shipping(order: Order, fo: FulfillmentOrder) -> Resume | None:
-    """Where a fulfillment order goes from Ship, and again from Capture payment: invoice what left, then the rest, then delivery."""
+    """Where a fulfillment order goes from Ship, and again from Capture payment: invoice what left, then the rest, then delivery. While its
+    order is held for capture, what left waits for the release."""
     if uninvoiced(order, fo):
-        return go("capture_payment")
+        return go("hold" if order.open_holds("capture") else "capture_payment")
     if fo.status in ("rejected", "cancelled", "expired"):
         return go("secure_payment" if is_asking(order, fo) else fo.status)
     if fo.status == "on_hold":
@@ -94,6 +95,8 @@ def _delivery(order: Order, fo: FulfillmentOrder) -> Resume | None:
 
 
 def _hold_over(order: Order, fo: FulfillmentOrder) -> Resume | None:
+    if uninvoiced(order, fo):
+        return None if order.open_holds("capture") else go("capture_payment")
     if fo.status != "on_hold":
         return go("ship")
     return go("secure_payment") if fo.held_by == "payment" else None

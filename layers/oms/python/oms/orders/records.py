@@ -462,7 +462,7 @@ class Return(Record):
     """Goods coming back: announced first (`rma`), or handed over at once (`immediate`).
 
     `fees`: those an agent named; None: as the rules say. `reclaims`: a promotion that it breaks is taken off the refund. `location_id`:
-    where the goods are expected, or were handed over; None: where they left from.
+    where the goods are expected, or were handed over; None: where they left from. `actor` asked for it, by the request `cause`.
     """
 
     id: str
@@ -477,6 +477,8 @@ class Return(Record):
     reclaims: bool = False
     labels: list[Label] = []
     requested_at: str = ""
+    actor: str | None = None
+    cause: str | None = None
     reason: str | None = None
     override: Override | None = None
     notes: list[Note] = []

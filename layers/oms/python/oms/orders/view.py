@@ -227,6 +227,8 @@ def return_view(order: Order, ret: Return) -> dict[str, Any]:
         "reason": ret.reason,
         **({"override": ret.override.model_dump()} if ret.override else {}),
         "requested_at": ret.requested_at,
+        "actor": ret.actor,
+        "cause": ret.cause,
         "lines": [
             {
                 "line_id": line.line_id,
@@ -312,7 +314,7 @@ def _line(order: Order, line: PlacedLine) -> dict[str, Any]:
             **counters,
             "reserved": quantities.reserved(state),
             "available_to_cancel": quantities.available_to_cancel(state),
-            "available_to_return": quantities.available_to_return(state, confirmed),
+            "available_to_return": _may_come_back(order, line, confirmed),
             "available_to_reship": quantities.available_to_reship(state),
         },
         **({"promise": promised.model_dump()} if (promised := promise_of(order, line.id)) else {}),
@@ -326,6 +328,17 @@ def _line(order: Order, line: PlacedLine) -> dict[str, Any]:
         **({"return_rule": line.return_rule} if line.return_rule else {}),
         "metadata": line.metadata,
     }
+
+
+def _may_come_back(order: Order, line: PlacedLine, confirmed: bool) -> int:
+    """Units that a return could take now: the counters say it, unless single units are out of reach."""
+    state = order.summary.lines[line.id]
+    free = quantities.available_to_return(state, confirmed)
+    if not free or not (state.reshipped or order.returns or any(change.claim for change in order.changes.values())):
+        return free
+    from oms.returns.states import takeable  # noqa: PLC0415 most orders do without, and every cold start would pay for it
+
+    return count(takeable(order, line, needs_delivery=confirmed))
 
 
 def promise_of(order: Order, line_id: str) -> Promise | None:

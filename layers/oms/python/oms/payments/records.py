@@ -174,7 +174,7 @@ class Change(Record):
     money is to be moved now, by the change machine, which has been `started` for it before or not. `stage`: where the units were.
     `layers`, `fees` (due once it is `decided`), `added`, `groups`, `prices`: what it put on the order. `into`: where its credit
     memo goes. `claim`: of a claim on a shipment, what it says. `return_id`: the return that an approval was asked for, once it is given.
-    `due_at`: until when locations may answer that were asked for units.
+    `due_at`: until when locations may answer that were asked for units. `actor` asked for it, by the request or step `cause`.
     """
 
     id: str
@@ -183,6 +183,7 @@ class Change(Record):
     status: Literal["pending", "done", "partial", "refused", "pending_approval"] = "pending"
     stage: Literal["pre_fulfillment", "in_fulfillment", "post_fulfillment"] | None = None
     actor: str | None = None
+    cause: str | None = None
     worth: int = 0
     moves: bool = True
     started: bool = False

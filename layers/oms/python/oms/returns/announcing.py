@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
+
 from oms.errors import Conflict, Fault, Forbidden, invalid
-from oms.money.units import count, lowest
+from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
 from oms.orders.records import Label, Override, PlacedLine, Return, ReturnFee, ReturnLine
 from oms.returns.lifecycle import approve
 from oms.returns.requests import ReceivedLine, ReceiveRequest, ReturnLineRequest, ReturnRequest
 from oms.returns.states import returnable
-from oms.service.bundles import with_components
+from oms.service.bundles import ratio, with_components
 from oms.service.fee_requests import fees_of
 from oms.service.reasons import check_reason
 from oms.settings import Settings
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Units of one line that are to come back, the row of the request that asks for them, and where that is."""
+
+    line_id: str
+    quantity: int
+    row: ReturnLineRequest
+    at: str
 
 
 def request_return(order: Order, request: ReturnRequest, settings: Settings, *, by: str = "", self_service: bool = False) -> Return:
@@ -25,7 +38,7 @@ def request_return(order: Order, request: ReturnRequest, settings: Settings, *, 
     if self_service and request.override:
         raise Forbidden("only the shop may take a return that the rules are against; leave /override out")
     wanted = _wanted(order, request, settings, self_service=self_service)
-    lines, against, at_once, label = _taken(order, request, wanted, settings)
+    lines, against, at_once, label = _taken(order, wanted, settings)
     if against and not request.override:
         hint = "" if self_service else "; an agent may take it all the same with override"
         raise Conflict(f"the return rules do not allow this{hint}", kind="not-returnable", errors=against)
@@ -50,11 +63,11 @@ def request_return(order: Order, request: ReturnRequest, settings: Settings, *, 
         "return.requested",
         return_id=ret.id,
         mode=None if ret.mode == "rma" else ret.mode,
-        lines={line.line_id: line.quantity for line in lines},
+        lines=_summed(lines),
         overridden=ret.override.against if ret.override else None,
     )
     if request.mode == "immediate":
-        _hand_over(order, ret, request, settings)
+        _hand_over(order, ret, request, wanted, settings)
     elif at_once and not ret.override:
         approve(order, ret)
     return ret
@@ -63,52 +76,72 @@ def request_return(order: Order, request: ReturnRequest, settings: Settings, *, 
 _FEE = set(ReturnFee.model_fields)
 
 
+def _summed(lines: list[ReturnLine]) -> dict[str, int]:
+    """Units per line; a line may have several rows."""
+    out: Counter[str] = Counter()
+    for line in lines:
+        out[line.line_id] += line.quantity
+    return dict(out)
+
+
 def new_label(order: Order, carrier: str) -> Label:
     """A label that is still to be bought, under a key of its own: one that was refused is never asked for again."""
     return Label(key=order.next_id("lbl"), carrier=carrier, requested_at=order.now)
 
 
-def _wanted(order: Order, request: ReturnRequest, settings: Settings, *, self_service: bool) -> dict[str, tuple[int, ReturnLineRequest]]:
-    """Units per line with what is said of them, the components of whole bundles included. Invalid for what makes no sense."""
-    named: dict[str, ReturnLineRequest] = {}
+def _wanted(order: Order, request: ReturnRequest, settings: Settings, *, self_service: bool) -> list[Wanted]:
+    """What is asked for, the components of whole bundles included. A line may be named once for each resolution. Invalid for what makes no
+    sense."""
+    seen: set[tuple[str, str]] = set()
     faults: list[Fault] = []
     for index, row in enumerate(request.lines):
-        if row.line_id in named:
-            faults.append(Fault("this line is named twice; add the quantities up", f"/lines/{index}/line_id"))
+        if (row.line_id, row.resolution) in seen:
+            faults.append(Fault("this line is named twice with this resolution; add the quantities up", f"/lines/{index}/line_id"))
         elif row.line_id not in order.summary.lines:
             faults.append(Fault(f"the order has no line '{row.line_id}'", f"/lines/{index}/line_id"))
-        named[row.line_id] = row
+        seen.add((row.line_id, row.resolution))
         faults += check_reason(settings, "return", row.reason, f"/lines/{index}/reason", self_service=self_service)
     if request.location_id and request.location_id not in settings.locations:
         faults.append(Fault(f"there is no location '{request.location_id}'", "/location_id"))
     if faults:
         raise invalid(*faults)
-    at = {row.line_id: f"/lines/{index}/line_id" for index, row in enumerate(request.lines)}
-    together, faults = with_components(order, {key: row.quantity for key, row in named.items()}, lambda key: at[key])
+    named = [Wanted(row.line_id, row.quantity, row, f"/lines/{index}") for index, row in enumerate(request.lines)]
+    units: Counter[str] = Counter()
+    for each in named:
+        units[each.line_id] += each.quantity
+    at = {each.line_id: f"{each.at}/line_id" for each in named}
+    together, faults = with_components(order, units, lambda line_id: at[line_id])
     if faults:
         raise Conflict("a bundle comes back as it was sold", kind="not-returnable", errors=faults)
-    return {key: (quantity, named.get(key) or named[order.line(key)[0].bundle_of or ""]) for key, quantity in together.items()}
+    return named + [part for line_id in together if line_id not in units for part in _with_their_bundle(order, line_id, named)]
 
 
-def _taken(
-    order: Order, request: ReturnRequest, wanted: dict[str, tuple[int, ReturnLineRequest]], settings: Settings
-) -> tuple[list[ReturnLine], list[Fault], bool, bool]:
-    """The rows of the return; what the rules have against it, whether they approve it by themselves, and whether they give a label."""
-    at = {row.line_id: f"/lines/{index}" for index, row in enumerate(request.lines)}
+def _with_their_bundle(order: Order, line_id: str, named: list[Wanted]) -> list[Wanted]:
+    """A component that comes back because its bundle does: with each row of the bundle as many as are in it."""
+    part, _ = order.line(line_id)
+    whole, _ = order.line(part.bundle_of or "")
+    return [Wanted(line_id, each.quantity * ratio(whole, part), each.row, each.at) for each in named if each.line_id == whole.id]
+
+
+def _taken(order: Order, wanted: list[Wanted], settings: Settings) -> tuple[list[ReturnLine], list[Fault], bool, bool]:
+    """The rows of the return, the lowest units for the row that is named first; what the rules have against it, whether they approve it by
+    themselves, and whether they give a label."""
     lines: list[ReturnLine] = []
     against: list[Fault] = []
     faults: list[Fault] = []
+    taken: dict[str, Units] = {}
     automatic, label = True, False
-    for line_id, (quantity, row) in wanted.items():
-        line, _ = order.line(line_id)
-        pointer = at.get(line_id, at[row.line_id])
-        units = returnable(order, line, settings)
-        if quantity > count(units):
-            faults.append(Fault(f"{quantity} asked, {count(units)} can be returned", f"{pointer}/quantity"))
+    for each in wanted:
+        line, _ = order.line(each.line_id)
+        units = minus(returnable(order, line, settings), taken.get(line.id, []))
+        if each.quantity > count(units):
+            faults.append(Fault(f"{each.quantity} asked, {count(units)} can be returned", f"{each.at}/quantity"))
             continue
-        chosen, found, at_once, gives_label = _by_rule(order, line, units, quantity, row.resolution, pointer)
+        row = each.row
+        chosen, found, at_once, gives_label = _by_rule(order, line, units, each.quantity, row.resolution, each.at)
         against, automatic, label = against + found, automatic and at_once, label or gives_label
-        lines.append(ReturnLine(line_id=line.id, units=chosen, reason=row.reason, resolution=row.resolution, quantity=quantity))
+        taken[line.id] = union(taken.get(line.id, []), chosen)
+        lines.append(ReturnLine(line_id=line.id, units=chosen, reason=row.reason, resolution=row.resolution, quantity=each.quantity))
     if faults:
         raise Conflict("more than can be returned", kind="not-returnable", errors=faults)
     return lines, against, automatic, label
@@ -126,16 +159,15 @@ def _by_rule(
     return chosen, rules.against(order, line, chosen, resolution, pointer), rule.approval == "automatic", rule.label
 
 
-def _hand_over(order: Order, ret: Return, request: ReturnRequest, settings: Settings) -> None:
-    """The goods are here: approved and received in the same breath, each line as it was found."""
+def _hand_over(order: Order, ret: Return, request: ReturnRequest, wanted: list[Wanted], settings: Settings) -> None:
+    """The goods are here: approved and received in the same breath, each row as it was found."""
     from oms.returns.receiving import receive  # noqa: PLC0415 most returns are announced first
 
     approve(order, ret)
-    said = {row.line_id: row for row in request.lines}
-    rows = []
-    for line in ret.lines:
-        row = said.get(line.line_id) or said[order.line(line.line_id)[0].bundle_of or ""]
-        rows.append(
-            ReceivedLine(line_id=line.line_id, quantity=line.quantity, condition=row.condition or "resellable", disposition=row.disposition)
+    rows = [
+        ReceivedLine(
+            line_id=each.line_id, quantity=each.quantity, condition=each.row.condition or "resellable", disposition=each.row.disposition
         )
+        for each in wanted
+    ]
     receive(order, ret, ReceiveRequest(lines=rows, location_id=request.location_id), settings)

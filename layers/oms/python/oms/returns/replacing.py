@@ -31,7 +31,7 @@ def replace(order: Order, ret: Return, stock: StockRows, settings: Settings) -> 
     covered = {line_id: count(units) for line_id, units in round_.units.items()}
     for line_id, units in round_.units.items():
         order.summary.lines[line_id].return_initiated -= count(units)
-        reason = next(line.reason for line in ret.lines if line.line_id == line_id)
+        reason = next(line.reason for line in ret.lines if line.line_id == line_id and line.resolution == "replace")
         replace_units(order, line_id, units, ret.id, reason or None)
     for line in ret.lines:
         line.settled = max(line.settled, line.settling)

@@ -91,6 +91,12 @@ class LabelRequest(Wire):
     another: bool = False
 
 
+class ReturnApproval(Asked):
+    """What waits when a return is approved beyond an agent's limit."""
+
+    return_id: Key
+
+
 class ReasonRequest(Wire):
     """Approve, reject, cancel, close: why."""
 

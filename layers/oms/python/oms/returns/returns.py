@@ -10,7 +10,7 @@ from oms.returns.lifecycle import approve, cancel, close, expire, reject
 from oms.returns.receiving import receive
 from oms.returns.requests import LabelRequest, ReasonRequest, ReceiveRequest, ReturnRequest
 from oms.returns.settling import charge, credit, next_round, settle
-from oms.returns.states import change_status, confirmed, find, unsettled
+from oms.returns.states import change_status, confirmed, find, returnable, unsettled
 
 __all__ = [
     "LabelRequest",
@@ -30,6 +30,7 @@ __all__ = [
     "receive",
     "reject",
     "request_return",
+    "returnable",
     "settle",
     "unsettled",
 ]

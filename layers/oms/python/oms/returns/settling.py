@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from oms.ids import memo_of
 from oms.money.units import Units, count, minus, union
 from oms.orders.order import Order, StockChange
-from oms.orders.records import Return, ReturnLine
+from oms.orders.records import Receipt, Return, ReturnLine
 from oms.payments.invoices import credit_memo_for
 from oms.payments.records import CreditMemo, Invoice
 from oms.returns.states import due_units, settle_status
@@ -86,16 +86,23 @@ def settle(order: Order, ret: Return, memo: CreditMemo) -> None:
 
 
 def restock(order: Order, ret: Return, covered: Mapping[str, int]) -> None:
-    """Put the goods of so many units per line where it was decided when they came, the boxes in the order in which they came."""
-    left = dict(covered)
+    """Put the goods of so many units per line where it was decided when they came, the boxes in the order in which they came. Of a box
+    whose units are settled in several rounds, for they are refunded and replaced, so much of it as the round covers."""
+    left, rows = dict(covered), list[Receipt]()
     for receipt in ret.receipts:
-        if receipt.settled or receipt.quantity > left.get(receipt.line_id, 0):
+        part = min(receipt.quantity, left.get(receipt.line_id, 0)) if not receipt.settled else 0
+        rest = receipt.quantity - part
+        if not part:
+            rows.append(receipt)
             continue
-        left[receipt.line_id] -= receipt.quantity
-        receipt.settled = True
+        left[receipt.line_id] -= part
+        rows.append(receipt.model_copy(update={"quantity": part, "settled": True}))
+        if rest:
+            rows.append(receipt.model_copy(update={"quantity": rest}))
         if receipt.disposition == "restock":
             placed, _ = order.line(receipt.line_id)
-            order.stock.append(StockChange(placed.sku, receipt.location_id, on_hand=receipt.quantity))
+            order.stock.append(StockChange(placed.sku, receipt.location_id, on_hand=part))
+    ret.receipts = rows
 
 
 def _waits(line: ReturnLine, kind: str) -> bool:

@@ -76,8 +76,13 @@ def free_rest(order: Order, ret: Return) -> None:
 def returnable(order: Order, line: PlacedLine, settings: Settings) -> list[list[int]]:
     """Units of a line that may come back: they have arrived (or left, where nobody confirms), are not written off or paid back by a claim,
     and are not on their way back already."""
-    free = minus(_arrived(order, line, settings), union(returning_units(order, line.id), _out_of_reach(order, line.id)))
-    return lowest(free, min(count(free), available_to_return(order.summary.lines[line.id], confirmed(order, line, settings))))
+    return takeable(order, line, needs_delivery=confirmed(order, line, settings))
+
+
+def takeable(order: Order, line: PlacedLine, *, needs_delivery: bool) -> list[list[int]]:
+    """The same where it is known whether somebody confirms delivery of the line."""
+    free = minus(_arrived(order, line, needs_delivery), union(returning_units(order, line.id), _out_of_reach(order, line.id)))
+    return lowest(free, min(count(free), available_to_return(order.summary.lines[line.id], needs_delivery)))
 
 
 def confirmed(order: Order, line: PlacedLine, settings: Settings) -> bool:
@@ -92,9 +97,8 @@ def shipped_from(order: Order, line_id: str) -> str:
     return order.fulfillment_orders[parcel.fulfillment_order_id].location_id
 
 
-def _arrived(order: Order, line: PlacedLine, settings: Settings) -> Units:
-    needs = confirmed(order, line, settings)
-    there = [parcel for parcel in order.shipments.values() if parcel.delivered_at or not (needs or parcel.replaces)]
+def _arrived(order: Order, line: PlacedLine, needs_delivery: bool) -> Units:
+    there = [parcel for parcel in order.shipments.values() if parcel.delivered_at or not (needs_delivery or parcel.replaces)]
     return union(*(parcel.brings(line.id) for parcel in there))
 
 

@@ -12,6 +12,7 @@ from oms.orders.order import Order
 from oms.payments.records import Approval, Change
 from oms.service.figures import Figures
 from oms.service.limits import Agent, Asked, Limited, exceeds, may_approve
+from oms.service.self_service import Caller
 from oms.settings import Settings
 
 KINDS: dict[str, tuple[str, Limited]] = {
@@ -20,6 +21,7 @@ KINDS: dict[str, tuple[str, Limited]] = {
     "edits": ("edit", "adjust"),
     "refunds": ("goodwill", "goodwill"),
     "returns": ("return", "refund"),
+    "return-approvals": ("return", "refund"),
     "claims": ("claim", "goodwill"),
     "exchanges": ("exchange", "refund"),
 }
@@ -51,7 +53,7 @@ def ask_approval(order: Order, route: str, body: dict[str, Any], figures: Figure
         id=order.next_id("chg"),
         kind=KINDS[route][0],
         status="pending_approval",
-        actor=agent.id,
+        actor=Caller("agent", agent.id).actor,
         reason=body.get("reason"),
         requested_at=order.now,
         moves=False,

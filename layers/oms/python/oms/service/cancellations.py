@@ -43,18 +43,22 @@ class CancelLine(Wire):
 
 
 class CancelRequest(Asked):
-    """`POST /v1/orders/{id}/cancellations`: lines with quantities, or all that can still be cancelled."""
+    """`POST /v1/orders/{id}/cancellations`: lines with quantities, or all that can still be cancelled; or a `replacement` that has not
+    left, by the fulfillment order that was to send it."""
 
     lines: list[CancelLine] | None = Field(None, min_length=1, max_length=MOST_LINES)
     all: bool = False
+    replacement: Key | None = None
     reason: Text | None = None
     reduce_shipping: bool | None = None
     fees: list[FeeRequest] = Field([], max_length=10)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
-        if (self.lines is None) == (not self.all):
+        if (self.lines is not None) + self.all + (self.replacement is not None) != 1:
             raise ValueError('name lines, or say "all": true')
+        if self.replacement and (self.fees or self.reduce_shipping is not None):
+            raise ValueError("a replacement costs nothing: neither fees nor reduce_shipping go with it")
         return self
 
 
@@ -75,6 +79,11 @@ class CancelResponse(Wire):
 def cancel(order: Order, request: CancelRequest, settings: Settings, actor: str, *, self_service: bool = False) -> Change:
     """Cancel what is asked. Conflict when more is asked than can be cancelled, Invalid for lines that the order has not, and for a reason
     that is not in the catalogue (`self_service`: among those for customers)."""
+    if request.replacement:
+        from oms.service.unsent import cancel_replacement  # noqa: PLC0415 it is seldom, and every cold start would pay for it
+
+        must_have_reason(request, settings)
+        return cancel_replacement(order, request.replacement, request.reason, actor)
     wanted = _wanted(order, request)
     must_have_reason(request, settings, self_service=self_service)
     change = begin_change(order, "cancellation", actor, reason=request.reason)

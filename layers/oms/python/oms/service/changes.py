@@ -63,6 +63,7 @@ def begin_change(order: Order, kind: str, actor: str, *, reason: str | None = No
         id=asked.id if asked else order.next_id("chg"),
         kind=kind,
         actor=actor,
+        cause=asked.cause if asked else None,
         reason=reason,
         stage=stage,
         requested_at=order.now,

@@ -18,6 +18,7 @@ from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
 from oms.orders.quantities import available_to_reship
 from oms.orders.records import Shipment
+from oms.payments.gift_cards import is_gift_card
 from oms.payments.records import Change, ChangeLine, Claim
 from oms.service.asking import Asked
 from oms.service.changes import begin_change, go_on
@@ -137,6 +138,9 @@ def _units(order: Order, parcel: Shipment, request: ClaimRequest, settings: Sett
         if line_id not in parcel.lines:
             wrong.append(Fault(f"shipment {parcel.id} has no line '{line_id}'", f"/lines/{index}/line_id"))
             continue
+        if is_gift_card(order.line(line_id)[0]) and _may_be_spent(parcel, request):
+            detail = "the gift card may have been spent; return it (mode immediate), which closes the card before its price is paid back"
+            over.append(Fault(detail, f"/lines/{index}/line_id"))
         settled = refunded(order, line_id) if request.remedy == "refund" else []
         free = minus(parcel.lines[line_id], union(claimed(order, parcel.id, line_id), returning_units(order, line_id), settled))
         at = f"/lines/{index}/quantity"
@@ -154,6 +158,12 @@ def _units(order: Order, parcel: Shipment, request: ClaimRequest, settings: Sett
     if over:
         raise Conflict("more than can be claimed", kind="not-claimable", errors=over)
     return units
+
+
+def _may_be_spent(parcel: Shipment, request: ClaimRequest) -> bool:
+    """Whether a gift card that is paid back could be spent all the same: it comes alive when its parcel is delivered, unless it is written
+    off by then."""
+    return request.remedy == "refund" and (bool(parcel.delivered_at) or request.kind not in _NEVER_CAME)
 
 
 def _to_send(order: Order, parcel: Shipment, kind: str, line_id: str, units: Units) -> list[list[int]]:

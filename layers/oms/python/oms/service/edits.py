@@ -31,6 +31,7 @@ from oms.service.bundles import is_whole, parts_of, ratio, whole_of
 from oms.service.cancellations import cancel_line, set_deadline
 from oms.service.changes import begin_change, go_on, measured
 from oms.service.follow import follow_change
+from oms.service.reasons import check_reason
 from oms.service.stages import gone_units, stages
 from oms.settings import Settings
 from oms.wire import Amount, Count, Key, Text, Wire
@@ -88,7 +89,10 @@ class EditRequest(Asked):
 
 def edit(order: Order, request: EditRequest, stock: Callable[[set[str]], StockRows], settings: Settings, actor: str) -> Change:
     """Do all the operations, one after the other. Conflict where one is not possible (any more), Invalid where it names what the order has
-    not; then nothing is changed. `stock`: reads the stock of SKUs."""
+    not, or gives a reason that is not in the catalogue; then nothing is changed. `stock`: reads the stock of SKUs."""
+    faults = check_reason(settings, "edit", request.reason, "/reason")
+    if faults:
+        raise invalid(*faults)
     change = begin_change(order, "edit", actor, reason=request.reason)
     more: set[str] = set()
     with measured(order, change):

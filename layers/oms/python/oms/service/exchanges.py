@@ -12,7 +12,7 @@ from copy import deepcopy
 from oms.errors import Conflict, Fault, Forbidden, Refused, invalid
 from oms.money.units import count, union
 from oms.orders.order import Order
-from oms.orders.quantities import available_to_cancel, available_to_return
+from oms.orders.quantities import available_to_cancel
 from oms.orders.records import Return
 from oms.orders.statuses import totals
 from oms.payments.cover import surplus
@@ -129,7 +129,7 @@ def _split(order: Order, request: ExchangeRequest, settings: Settings) -> tuple[
             line, state = order.line(row.line_id)
             if is_gift_card(line):
                 over.append(Fault("a gift card is not exchanged; return it", f"{at}/line_id"))
-            arrived = available_to_return(state, returns.confirmed(order, line, settings))
+            arrived = count(returns.returnable(order, line, settings))
             here = available_to_cancel(state)
             if row.quantity > arrived + here:
                 over.append(Fault(f"{row.quantity} asked; {arrived} can be returned and {here} cancelled", f"{at}/quantity"))

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import hmac
 import math
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import model_validator
 
 from oms.clock import later, parse, stamp
-from oms.money.units import count
+from oms.money.units import Units, count, union
 from oms.orders import statuses
 from oms.orders.order import Order
 from oms.orders.records import Personal, PlacedGroup, Return, Shipment
 from oms.orders.view import MOST_LINES, line_views
+from oms.payments.gift_cards import is_gift_card
+from oms.payments.records import Change, Exchange
 from oms.wire import Name, Number, Wire
 
 _SPARE_DAYS = 7
@@ -94,8 +97,11 @@ def tracking_view(order: Order, personal: Personal) -> dict[str, Any]:
         "lines": [_line(row) for row in rows],
         **({"more": {"lines": left_out}} if left_out else {}),
         "parcels": [_parcel(shipment) for shipment in order.shipments.values()],
+        "replacements": _to_be_sent_again(order),
         "delivery_groups": [_group(group, personal, rows) for group in placed.delivery_groups],
         "returns": [return_summary(ret) for ret in order.returns.values()],
+        "exchanges": [_exchange(change, about) for change in order.changes.values() if (about := change.exchange)],
+        **({"exchange_of": placed.exchange_of.order_number} if placed.exchange_of else {}),
         "payment": {
             "totals": statuses.totals(order).model_dump(),
             "captured": buckets.captured,
@@ -142,7 +148,35 @@ def _parcel(shipment: Shipment) -> dict[str, Any]:
         "status": shipment.status,
         "shipped_at": shipment.shipped_at,
         "delivered_at": shipment.delivered_at,
-        "lines": [{"line_id": line_id, "quantity": count(units)} for line_id, units in shipment.lines.items()],
+        "lines": _units(shipment.lines),
+        **({"replacement": True} if shipment.replaces else {}),
+        **({"lost": _units(shipment.written_off)} if shipment.written_off else {}),
+    }
+
+
+def _units(lines: Mapping[str, Units]) -> list[dict[str, Any]]:
+    return [{"line_id": line_id, "quantity": count(units)} for line_id, units in lines.items()]
+
+
+def _to_be_sent_again(order: Order) -> list[dict[str, Any]]:
+    """Units that leave once more, for nothing, and have not left yet."""
+    work = [fo for fo in order.fulfillment_orders.values() if fo.replaces]
+    rows = {
+        line.id: count(union(*state.to_replace.values(), *(fo.lines[line.id].units for fo in work if line.id in fo.lines)))
+        for line, state in order.lines()
+        if state.reshipped
+    }
+    return [{"line_id": line_id, "quantity": quantity} for line_id, quantity in rows.items() if quantity]
+
+
+def _exchange(change: Change, about: Exchange) -> dict[str, Any]:
+    """What was given for what; the new order has a link of its own."""
+    return {
+        "id": change.id,
+        "status": change.status,
+        "requested_at": change.requested_at,
+        "new_order_number": about.new_order_number,
+        **({"return_id": about.return_id} if about.return_id else {}),
     }
 
 
@@ -164,12 +198,14 @@ def _group(group: PlacedGroup, personal: Personal, rows: list[dict[str, Any]]) -
 
 
 def _actions(order: Order, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Which lines may be cancelled or returned now, and how many units of each."""
+    """Which lines may be cancelled, returned or exchanged now, and how many units of each. What has not left may be exchanged too."""
     live = order.summary.status not in ("declined", "received")
-    return {
-        name: [{"line_id": row["id"], "quantity": free} for row in rows if live and (free := row["quantities"][f"available_to_{name}"])]
-        for name in ("cancel", "return")
+    free = {name: {row["id"]: row["quantities"][f"available_to_{name}"] if live else 0 for row in rows} for name in ("cancel", "return")}
+    both = {line_id: units + free["return"][line_id] for line_id, units in free["cancel"].items()}
+    free["exchange"] = {
+        line_id: units for line_id, units in both.items() if not (order.placed.chunks or is_gift_card(order.line(line_id)[0]))
     }
+    return {name: [{"line_id": line_id, "quantity": units} for line_id, units in lines.items() if units] for name, lines in free.items()}
 
 
 def _folded(text: str) -> str:

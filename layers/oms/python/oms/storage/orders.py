@@ -185,7 +185,16 @@ def _part(order: Order, cause: Cause) -> _Part:
         moved = _money_moved(order)
         entry = Entry(sequence=summary.sequence + 1, at=order.now, actor=cause.actor, cause=cause.cause, facts=order.facts, moved=moved)
         summary.sequence += len(order.facts)
+        _sign(order, cause)
     return _Part(order, _changed(order), entry)
+
+
+def _sign(order: Order, cause: Cause) -> None:
+    """What somebody has just asked for says who that was, and by which request or step."""
+    asked_for: list[Change | Return] = [*order.changes.values(), *order.returns.values()]
+    for record in asked_for:
+        if record.v == 0 and record.cause is None:
+            record.actor, record.cause = record.actor or cause.actor, cause.cause
 
 
 def _committed(part: _Part) -> None:
