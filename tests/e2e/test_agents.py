@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from infra.local import life
 from infra.local.client import Api
 from infra.local.stack import Stack
@@ -9,13 +11,13 @@ from tests.support import engine, people
 from tests.support.engine import DELIVERY, UNIT, an_order
 
 LYON = {"line1": "34 Rue Casimir Perier", "city": "Lyon", "postal_code": "69002", "country": "FR", "latitude": 45.74, "longitude": 4.81}
-SCOPES = ("service.write", "orders.read")
 
 
 def test_what_is_above_a_limit_waits_for_another_agent(api: Api, stack: Stack) -> None:
-    (junior, junior_id), (senior, senior_id) = people.a_machine(stack, *SCOPES), people.a_machine(stack, *SCOPES)
-    api.put(f"/v1/roles/junior-{junior_id[:8].lower()}", {"clients": [junior_id], "limits": {"EUR": {"goodwill": 100, "cancel": 0}}})
-    api.put(f"/v1/roles/senior-{senior_id[:8].lower()}", {"clients": [senior_id], "limits": {"EUR": {"goodwill": 5000, "cancel": 5000}}})
+    group = f"junior-{uuid.uuid4().hex[:6]}"
+    (junior, _), (senior, subject) = people.an_agent(stack, group), people.an_agent(stack)
+    api.put(f"/v1/roles/{group}", {"limits": {"EUR": {"goodwill": 100}}})
+    api.put(f"/v1/roles/senior-{group}", {"clients": [subject], "limits": {"EUR": {"goodwill": 5000}}, "approves": [group]})
     order = engine.delivered(stack, api, an_order(engine.stocked(api)))
     path = f"/v1/orders/{order['id']}/refunds"
     asked = junior.call("POST", path, {"amount": 500, "reason": "late"})
@@ -51,12 +53,14 @@ def test_a_hold_on_shipping_stops_released_work_until_it_is_released(api: Api, s
 
 
 def test_a_new_address_takes_the_work_elsewhere(api: Api, stack: Stack) -> None:
-    sku = engine.stocked(api)
-    order = engine.placed(api, an_order(sku))
-    first = order["fulfillment_orders"][0]
-    assert first["location_id"] == "berlin"
+    channel, sku = f"ch{uuid.uuid4().hex[:6]}", engine.stocked(api)
+    api.put(f"/v1/channels/{channel}", {"location_group": "all"})
+    api.put(f"/v1/routing/rule-groups/{channel}", {"priority": 1, "channels": [channel], "weights": {"distance": 1}})
     api.put(f"/v1/inventory/{sku}/lyon", {"on_hand": 5})
-    api.put(f"/v1/inventory/{sku}/berlin", {"on_hand": 2, "safety_stock": 2})
+    body = an_order(sku, channel=channel)
+    body["delivery_groups"][0]["address"] = {**body["billing_address"], "latitude": 52.54, "longitude": 13.41}
+    order = engine.placed(api, body)
+    assert order["fulfillment_orders"][0]["location_id"] == "berlin"
     operation = {"op": "set_address", "delivery_group": "g1", "address": LYON}
     balances, _ = engine.quoted(api, f"/v1/orders/{order['id']}/edits", {"operations": [operation]})
     assert balances["grand_total"] == 0

@@ -95,7 +95,7 @@ def test_at_once_over_the_counter(api: Api, stack: Stack, sku: str) -> None:
     assert (order["payment_status"], order["return_status"], order["totals"]["grand_total"]) == ("refunded", "returned", 0)
     assert api.get(f"/v1/inventory/{sku}/lyon")["on_hand"] == 2
     engine.adds_up(order)
-    assert engine.steps(engine.told(stack, api, order["id"], ret["id"])) == ["Approve", "Return", "Settled"]
+    assert engine.steps(engine.told(stack, api, order["id"], ret["id"])) == ["Approve", "Wait for goods", "Return", "Settled"]
 
 
 def test_rejected_and_asked_for_again(api: Api, stack: Stack, sku: str) -> None:

@@ -1,4 +1,4 @@
-"""Self-service on real parts: guests by their signed link, customers by their own token; the function open to everybody has all it needs."""
+"""Self-service on real parts: guests by their signed link, customers by their own token, and nothing but what the rules leave to them."""
 
 from __future__ import annotations
 

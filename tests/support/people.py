@@ -1,4 +1,4 @@
-"""Callers of the API beside the operator: another machine with some scopes, and a customer who has signed in at the user pool."""
+"""People who call the API: customers and agents who have signed in at the user pool, as a page does it (a code with PKCE)."""
 
 from __future__ import annotations
 
@@ -15,39 +15,36 @@ from infra.local.client import Api
 from infra.local.stack import Stack
 
 
-def a_machine(stack: Stack, *scopes: str) -> tuple[Api, str]:
-    """A client of the user pool with these scopes: an API client with its tokens, and its id."""
-    pool = stack.outputs["UserPoolId"]
-    made = stack.aws.cognito.create_user_pool_client(
-        UserPoolId=pool,
-        ClientName=f"e2e-{uuid.uuid4().hex[:8]}",
-        GenerateSecret=True,
-        AllowedOAuthFlows=["client_credentials"],
-        AllowedOAuthFlowsUserPoolClient=True,
-        AllowedOAuthScopes=[f"{tokens.RESOURCE_SERVER}/{scope}" for scope in scopes],
-    )
-    client = str(made["UserPoolClient"]["ClientId"])
-    return Api(stack.base_url, lambda: tokens.token(stack.local, stack.aws, pool, client)), client
-
-
 def a_customer(stack: Stack) -> tuple[Api, str]:
-    """A registered customer, signed in as a shop's page does it (authorization code with PKCE): an API client, and the token's subject."""
+    """A registered customer: an API client with the token, and its subject, which is the customer id of their orders."""
+    return _person(stack, "customers", "self")
+
+
+def an_agent(stack: Stack, group: str = "") -> tuple[Api, str]:
+    """Somebody at the support desk, in a group of the user pool if one is named: an API client with the token, and its subject."""
+    return _person(stack, "support-desk", "service.write", group)
+
+
+def _person(stack: Stack, client: str, scope: str, group: str = "") -> tuple[Api, str]:
     name, password = f"e2e-{uuid.uuid4().hex[:8]}", f"Aa1!{secrets.token_hex(8)}"
-    pool = {"UserPoolId": stack.outputs["UserPoolId"], "Username": name}
-    user = stack.aws.cognito.admin_create_user(**pool, MessageAction="SUPPRESS")["User"]
-    stack.aws.cognito.admin_set_user_password(**pool, Password=password, Permanent=True)
-    token = _signed_in(stack, name, password)
+    pool = {"UserPoolId": stack.outputs["UserPoolId"]}
+    user = stack.aws.cognito.admin_create_user(**pool, Username=name, MessageAction="SUPPRESS")["User"]
+    stack.aws.cognito.admin_set_user_password(**pool, Username=name, Password=password, Permanent=True)
+    if group:
+        stack.aws.cognito.create_group(**pool, GroupName=group)
+        stack.aws.cognito.admin_add_user_to_group(**pool, Username=name, GroupName=group)
+    token = _signed_in(stack, client, scope, name, password)
     subject = next(each["Value"] for each in user["Attributes"] if each["Name"] == "sub")
     return Api(stack.base_url, lambda: token), str(subject)
 
 
-def _signed_in(stack: Stack, name: str, password: str) -> str:
-    client = stack.outputs["CustomersClientId"]
-    described = stack.aws.cognito.describe_user_pool_client(UserPoolId=stack.outputs["UserPoolId"], ClientId=client)["UserPoolClient"]
+def _signed_in(stack: Stack, client: str, scope: str, name: str, password: str) -> str:
+    client_id = stack.client_id(client)
+    described = stack.aws.cognito.describe_user_pool_client(UserPoolId=stack.outputs["UserPoolId"], ClientId=client_id)["UserPoolClient"]
     verifier = secrets.token_urlsafe(48)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    shared = {"client_id": client, "redirect_uri": described["CallbackURLs"][0]}
-    wish = {"scope": f"openid {tokens.RESOURCE_SERVER}/self", "response_type": "code"}
+    shared = {"client_id": client_id, "redirect_uri": described["CallbackURLs"][0]}
+    wish = {"scope": f"openid {tokens.RESOURCE_SERVER}/{scope}", "response_type": "code"}
     proof = {"code_challenge": challenge, "code_challenge_method": "S256"}
     redirect, _ = _post(stack, "/login", {**shared, **wish, **proof, "username": name, "password": password})
     code = parse_qs(urlsplit(redirect).query)["code"][0]
