@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from infra.local import life
@@ -108,19 +110,25 @@ def receive(api: Api, return_id: str, *lines: JSON) -> Any:
 
 def settled(api: Api, order_id: str, return_id: str) -> Any:
     """The order, once a return of it is settled."""
-    return life.wait(
-        api, order_id, "the settlement", lambda seen: next(ret for ret in seen["returns"] if ret["id"] == return_id)["status"] == "settled"
-    )
+    return life.wait(api, order_id, "the settlement", lambda seen: _of(seen["returns"], return_id)["status"] == "settled")
 
 
 def changed(api: Api, order_id: str, change_id: str, status: str = "done") -> Any:
     """The order, once a change of it is done."""
-    return life.wait(
-        api,
-        order_id,
-        f"{change_id}: {status}",
-        lambda seen: next(each for each in seen["changes"] if each["id"] == change_id)["status"] == status,
-    )
+    return life.wait(api, order_id, f"{change_id}: {status}", lambda seen: _of(seen["changes"], change_id)["status"] == status)
+
+
+def _of(rows: list[JSON], record_id: str) -> JSON:
+    return next(each for each in rows if each["id"] == record_id)
+
+
+def until(api: Api, order_id: str, what: str, holds: Callable[[Any], bool], seconds: float = 30) -> Any:
+    """The order as soon as `holds` for it, though it may have exceptions."""
+    end = time.monotonic() + seconds
+    while not holds(seen := api.get(f"/v1/orders/{order_id}")):
+        assert time.monotonic() < end, f"no {what} after {seconds} seconds"
+        time.sleep(0.2)
+    return seen
 
 
 def told(stack: Stack, api: Api, order_id: str, record_id: str) -> list[str]:
@@ -128,10 +136,16 @@ def told(stack: Stack, api: Api, order_id: str, record_id: str) -> list[str]:
     life.ended(api, order_id)
     names = []
     for execution in api.get(f"/v1/orders/{order_id}")["executions"]:
-        if execution["name"] == record_id or execution["name"].startswith(f"{record_id}-"):
-            events = stack.aws.states.get_execution_history(executionArn=execution["arn"], maxResults=1000)["events"]
-            names += [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+        if execution["name"].removesuffix(f"-{execution['run']}") == record_id:
+            before = str(execution["arn"]).removesuffix(f"-{execution['run']}")
+            runs = [before, *(f"{before}-{run}" for run in range(2, execution["run"] + 1))]
+            names += [name for arn in runs for name in _entered(stack, arn)]
     return names
+
+
+def _entered(stack: Stack, arn: str) -> list[str]:
+    events = stack.aws.states.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+    return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
 
 
 def steps(names: list[str]) -> list[str]:
