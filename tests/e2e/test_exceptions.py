@@ -49,7 +49,7 @@ def test_a_parcel_that_comes_back_is_marked_delivered_by_hand(api: Api, stack: S
     order = engine.send(api, order["id"])
     engine.news(stack, api, order["shipments"][0]["tracking_number"], "return_to_sender")
     problem = stuck(api, order["id"])["exceptions"][0]
-    assert (problem["kind"], problem["step"]) == ("returned_to_sender", "Deliver")
+    assert (problem["kind"], problem["step"]) == ("parcel", "Deliver")
     api.post(f"/v1/exceptions/{problem['id']}/resolve", {"action": "mark_delivered", "note": "the neighbour has it"})
     order = life.wait(api, order["id"], "completion", lambda seen: seen["status"] == "completed")
     engine.adds_up(order)
