@@ -28,7 +28,7 @@ from oms.service.follow import follow_change
 from oms.service.reasons import check_reason
 from oms.service.stages import free_units
 from oms.settings import Settings
-from oms.wire import Key, Quantity, Text, Wire
+from oms.wire import Key, Quantity, Text, Wire, WrongField
 
 MOST_LINES = 80
 """Lines in one cancellation: they change in one transaction."""
@@ -54,7 +54,7 @@ class CancelRequest(Asked):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.lines is None) == (not self.all):
-            raise ValueError('name lines, or say "all": true')
+            raise WrongField("lines", 'name lines, or say "all": true')
         return self
 
 
