@@ -27,12 +27,12 @@ def an_agent(stack: Stack, group: str = "") -> tuple[Api, str]:
 
 def _person(stack: Stack, client: str, scope: str, group: str = "") -> tuple[Api, str]:
     name, password = f"e2e-{uuid.uuid4().hex[:8]}", f"Aa1!{secrets.token_hex(8)}"
-    pool = {"UserPoolId": stack.outputs["UserPoolId"]}
-    user = stack.aws.cognito.admin_create_user(**pool, Username=name, MessageAction="SUPPRESS")["User"]
-    stack.aws.cognito.admin_set_user_password(**pool, Username=name, Password=password, Permanent=True)
+    pool, cognito = stack.outputs["UserPoolId"], stack.aws.cognito
+    user = cognito.admin_create_user(UserPoolId=pool, Username=name, MessageAction="SUPPRESS")["User"]
+    cognito.admin_set_user_password(UserPoolId=pool, Username=name, Password=password, Permanent=True)
     if group:
-        stack.aws.cognito.create_group(**pool, GroupName=group)
-        stack.aws.cognito.admin_add_user_to_group(**pool, Username=name, GroupName=group)
+        cognito.create_group(UserPoolId=pool, GroupName=group)
+        cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
     token = _signed_in(stack, client, scope, name, password)
     subject = next(each["Value"] for each in user["Attributes"] if each["Name"] == "sub")
     return Api(stack.base_url, lambda: token), str(subject)
