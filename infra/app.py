@@ -10,6 +10,8 @@ from __future__ import annotations
 import aws_cdk as cdk
 
 from infra import ROOT
+from infra.parts.clients import clients
+from infra.parts.identity import SCOPES
 from infra.parts.layers import LayerFolders, build
 from infra.stack import OmsStack
 
@@ -26,6 +28,7 @@ def compose(app: cdk.App, layers: LayerFolders, *, local: bool) -> OmsStack:
         # On AWS data outlives the stack, unless the stack's very first deployment fails.
         removal=cdk.RemovalPolicy.DESTROY if local else cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         callback_urls=str(app.node.try_get_context("customer_callback_urls") or AT_HOME).split(","),
+        clients=clients(app.node.try_get_context("clients"), SCOPES),
         tls_only=not local,
         any_stream=local,
         # The engine enforces IAM and refuses the bootstrap roles; the caller's own credentials upload the assets there.

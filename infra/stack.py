@@ -9,6 +9,7 @@ from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from constructs import Construct
 
 from infra.parts.api import Api
+from infra.parts.clients import ClientSpec
 from infra.parts.events import OF_ORDERS, OF_STOCK, Events
 from infra.parts.functions import Functions
 from infra.parts.grants import Resources
@@ -24,7 +25,7 @@ class OmsStack(Stack):
     """Everything the product needs in one AWS account and region.
 
     `layers`: the folders to ship as Lambda layers; `removal`: what happens to data when the stack is deleted; `callback_urls`: where the
-    shop takes customers back who have signed in;
+    shop takes customers back who have signed in; `clients`: who may call beside the operator and them;
     `tls_only`: refuse files that come in plain text; `any_stream`: grant reading streams without naming the one.
     """
 
@@ -36,6 +37,7 @@ class OmsStack(Stack):
         layers: LayerFolders,
         removal: RemovalPolicy,
         callback_urls: Sequence[str],
+        clients: Sequence[ClientSpec],
         tls_only: bool = True,
         any_stream: bool = False,
         **kwargs: Any,
@@ -59,10 +61,12 @@ class OmsStack(Stack):
         events.keep_books_with(functions["bookkeeper"])
         events.sweep_with(functions["stockkeeper"])
         events.reconcile_with(functions["reconcile"])
-        identity = Identity(self, "Identity", callback_urls=callback_urls, removal=removal)
+        identity = Identity(self, "Identity", callback_urls=callback_urls, more=clients, removal=removal)
         api = Api(self, "Api", functions=functions, identity=identity)
         self._outputs(tables, events, functions, identity, api)
         CfnOutput(self, "LoadsBucket", value=loads.bucket_name)
+        for each in clients:
+            CfnOutput(self, each.output, value=identity.others[each.name].user_pool_client_id)
 
     def _outputs(self, tables: Tables, events: Events, functions: Functions, identity: Identity, api: Api) -> None:
         arns = machine_arns(self)

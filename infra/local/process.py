@@ -1,4 +1,4 @@
-"""The engine's process: ministack, with a bound on the processes that one function may have.
+"""The engine's process: ministack, with a bound on the processes that one function may have, and with errors by their names.
 
 The engine would start a new process for every concurrent call; each costs a second of CPU, so a burst of work on a laptop would start
 dozens at once and time out. Here a call waits for its turn. Run as `python -m infra.local.process`.
@@ -7,6 +7,7 @@ dozens at once and time out. Here a call waits for its turn. Run as `python -m i
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections import defaultdict
 from typing import Any
@@ -53,9 +54,38 @@ def collect_logs_at_once() -> None:
     lambda_runtime.Worker._drain_stderr_bounded = lambda worker: drain(worker, idle_confirm=0.0)
 
 
+_UNNAMED = "Runtime.HandlerError"
+_BEGIN = "Traceback (most recent call last):"
+_RAISED = re.compile(r"(?:\w+\.)*(\w+)(?::|$)")
+
+
+def name_errors() -> None:
+    """Tell Step Functions the class of what a handler raised, as Lambda does: retries and catches select by it. The engine itself calls
+    everything Runtime.HandlerError."""
+    execute = lambda_svc._execute_function_warm
+
+    def execute_and_name(*arguments: Any, **named: Any) -> dict[str, Any]:
+        result: dict[str, Any] = execute(*arguments, **named)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict) and body.get("errorType") == _UNNAMED:
+            body["errorType"] = raised(str(result.get("log", ""))) or _UNNAMED
+        return result
+
+    lambda_svc._execute_function_warm = execute_and_name
+
+
+def raised(log: str) -> str | None:
+    """The class, without its module, of the error that the last traceback in a log is about; None if there is no traceback."""
+    _, begun, last = log.rpartition(_BEGIN)
+    lines = (line for line in last.splitlines() if line and not line[0].isspace()) if begun else ()
+    found = next((_RAISED.match(line) for line in lines), None)
+    return found[1] if found else None
+
+
 if __name__ == "__main__":
     from ministack.app import main
 
     bound_processes()
+    name_errors()
     collect_logs_at_once()
     main()

@@ -42,14 +42,22 @@ class Stack:
             raise Trouble(f"The stack's output ApiUrl is '{self.outputs['ApiUrl']}', which names no API. Deploy again with: make start")
         return f"{self.local.engine_url}/_aws/execute-api/{found[1]}/$default"
 
-    def token(self, scopes: Iterable[str] = ()) -> str:
-        """An access token of the machine client; all its scopes unless some are named."""
-        return tokens.token(self.local, self.aws, self.outputs["UserPoolId"], self.outputs["ClientId"], scopes)
+    def token(self, scopes: Iterable[str] = (), client: str = "operator") -> str:
+        """An access token of a machine's client; all its scopes unless some are named. Trouble if there is no such client."""
+        return tokens.token(self.local, self.aws, self.outputs["UserPoolId"], self.client_id(client), scopes)
 
-    def api(self, scopes: Iterable[str] = ()) -> Api:
+    def client_id(self, name: str) -> str:
+        """The id of a client of the user pool: operator, customers, or one of the context `clients` of cdk.json."""
+        own = "".join(part.capitalize() for part in name.split("-")) + "ClientId"
+        found = self.outputs.get("ClientId" if name == "operator" else own)
+        if found is None:
+            raise Trouble(f"The stack has no client '{name}'. Clients are in cdk.json (context, clients); deploy again with: make start")
+        return found
+
+    def api(self, scopes: Iterable[str] = (), client: str = "operator") -> Api:
         """A client of the API with a token of its own. Not for several threads at once: make one for each."""
         wanted = tuple(scopes)
-        return Api(self.base_url, lambda: self.token(wanted))
+        return Api(self.base_url, lambda: self.token(wanted, client))
 
     def webhook_secret(self, name: str) -> str:
         """The secret that incoming webhooks of `name` (for example carriers/standard) are signed with."""

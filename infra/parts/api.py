@@ -19,7 +19,7 @@ class Api(Construct):
         super().__init__(scope, construct_id)
         api = apigateway.HttpApi(self, "Http", api_name="oms", description="Order management")
         # It builds the issuer from the pool's id; the pool's ProviderURL does not exist on the local engine.
-        signed_in = authorizers.HttpUserPoolAuthorizer("Tokens", identity.pool, user_pool_clients=[identity.client, identity.customers])
+        signed_in = authorizers.HttpUserPoolAuthorizer("Tokens", identity.pool, user_pool_clients=identity.clients)
         # One integration per function, allowed to call it on every route: a permission for each route would say no more.
         served_by = {
             name: integrations.HttpLambdaIntegration(name, functions[name], scope_permission_to_route=False)

@@ -441,6 +441,19 @@ class TestParts:
         [pool] = [made["Properties"] for made in of_type("AWS::Cognito::UserPool").values()]
         assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
 
+    def test_each_system_has_a_client_with_its_own_scopes_and_the_api_takes_tokens_of_no_other(self) -> None:
+        made = {client["Properties"]["ClientName"]: name for name, client in of_type("AWS::Cognito::UserPoolClient").items()}
+        assert set(made) == {f"oms-{name}" for name in ("operator", "customers", "storefront", "warehouse", "support", "support-desk")}
+        (authorizer,) = of_type("AWS::ApiGatewayV2::Authorizer").values()
+        assert {each["Ref"] for each in authorizer["Properties"]["JwtConfiguration"]["Audience"]} == set(made.values())
+        machine, people = self._client("oms-warehouse"), self._client("oms-support-desk")
+        assert (machine["AllowedOAuthFlows"], people["AllowedOAuthFlows"]) == (["client_credentials"], ["code"])
+        assert [json.dumps(scope).split("/")[1].split('"')[0] for scope in machine["AllowedOAuthScopes"]] == [
+            "fulfillment.write",
+            "inventory.write",
+        ]
+        assert template()["Outputs"]["SupportDeskClientId"]["Value"] == {"Ref": made["oms-support-desk"]}
+
     def _client(self, name: str) -> dict[str, Any]:
         [client] = [
             made["Properties"] for made in of_type("AWS::Cognito::UserPoolClient").values() if made["Properties"]["ClientName"] == name

@@ -167,6 +167,14 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(world: World, operat
     assert world.figures("A")[1] == 2
 
 
+def test_stock_that_is_short_is_told_at_the_operation_that_wants_it(world: World) -> None:
+    placed = world.place(order_body())
+    line = {"id": "3", "sku": "B", "quantity": 999, "unit_price": 1, "delivery_group": "g1"}
+    answer = edit(world, placed["id"], quantity("2", 2), quantity("1", 99), {"op": "add_line", "line": line})
+    assert (answer.status, answer.pointers) == (409, {"/operations/1/quantity", "/operations/2/line/quantity"})
+    assert world.order(placed["id"])["version"] == placed["version"]
+
+
 def test_nothing_is_edited_that_has_left(world: World) -> None:
     order = world.delivered(order_body())
     for operation in (

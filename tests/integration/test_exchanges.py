@@ -101,6 +101,19 @@ def test_an_even_exchange_costs_nothing_and_moves_the_money_once(world: World) -
     assert books(world).get("exchanges", 0) == 0
 
 
+def test_the_order_says_what_the_goods_come_back_for_and_so_does_the_customers_page(world: World) -> None:
+    old = world.delivered(order_body())
+    about, new = exchanged(world, old["id"], {"1": 1}, new_line("A", 1))
+    assert [line["resolution"] for line in world.order(old["id"])["returns"][0]["lines"]] == ["exchange"]
+    seen = world.call("GET", f"/v1/track/{old['tracking_page_url'].rpartition('/')[2]}").body
+    assert [line["resolution"] for line in seen["returns"][0]["lines"]] == ["exchange"]
+    assert seen["exchanges"] == [
+        {"id": about["id"], "status": "pending", "return_id": about["return_id"], "new_order_number": "W-1-E1", "balance": 0}
+    ]
+    assert "told" not in world.order(old["id"])["changes"][0], "how far the new order knows is nobody's business"
+    assert new["payments"][0]["net_days"] is None, "no terms of payment"
+
+
 def test_the_preview_says_over_both_orders_what_it_comes_to_and_its_quote_is_kept(world: World) -> None:
     old = world.delivered(order_body())
     dear = new_line("B", 2, 1000)

@@ -132,6 +132,13 @@ def test_nobody_buys_a_label_for_goods_that_are_not_expected(world: World, ret: 
     assert want(world, ret).status == 409
 
 
+def test_goods_that_come_before_their_label_was_bought_need_none(world: World, ret: Any) -> None:
+    want(world, ret)
+    world.done("POST", f"/v1/returns/{ret['id']}/receive", {"lines": [{"line_id": "1", "quantity": 1}]})
+    world.step("return_order", "Return", ret["order_id"], return_id=ret["id"])
+    assert (shown(world, ret)["status"], shown(world, ret)["labels"]) == ("settled", [])
+
+
 def test_a_rule_gives_a_label_and_takes_what_it_costs_off_the_refund(world: World) -> None:
     world.done("PUT", "/v1/return-rules/std", {"approval": "automatic", "label": True, "customer_pays_shipping": True})
     order = world.delivered(order_body())
@@ -145,6 +152,7 @@ def test_a_rule_gives_a_label_and_takes_what_it_costs_off_the_refund(world: Worl
     mine = world.call("POST", f"/v1/orders/{order['id']}/returns", body, scopes=["self"], subject="c-1").body
     assert mine["labels"] == [], "not bought yet"
     buy(world, {"id": mine["id"], "order_id": order["id"]})
-    (label,) = return_summary(load(order["id"]).returns[mine["id"]])["labels"]
+    after = load(order["id"])
+    (label,) = return_summary(after, after.returns[mine["id"]])["labels"]
     assert (label["status"], label["tracking_number"] in label["url"]) == ("bought", True)
     assert world.order(order["id"])["invoices"][-1]["fees"][0]["code"] == "return_shipping"

@@ -93,8 +93,8 @@ def test_goods_handed_over_are_announced_approved_and_received_in_one_commit(wor
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
-        ({"line": {"condition": "damaged"}}, ""),
-        ({"mode": "immediate", "label": True}, ""),
+        ({"line": {"condition": "damaged"}}, "/mode"),
+        ({"mode": "immediate", "label": True}, "/label"),
         ({"mode": "immediate", "location_id": "atlantis"}, "/location_id"),
         ({"fees": [{"code": "x"}]}, "/fees/0"),
     ],

@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
 from oms.clock import parse, stamp
 from oms.errors import Fault
@@ -85,15 +86,30 @@ def pointer(path: tuple[str | int, ...]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
+class WrongField(ValueError):
+    """What is wrong with one of a model's fields because of the others: `field` is the one to mend."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.where: tuple[str | int, ...] = (field,)
+
+
 def faults_of(error: ValidationError) -> list[Fault]:
     """Every fault that pydantic found, in words a caller can act on."""
     words = {
+        **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "must be an object"),
+        "list_type": "must be a list",
         "extra_forbidden": "unknown field",
         "missing": "required",
         "int_type": "must be a whole number (amounts are whole minor units: 12.50 EUR is 1250)",
         "int_from_float": "must be a whole number (amounts are whole minor units: 12.50 EUR is 1250)",
     }
     return [
-        Fault(words.get(item["type"], item["msg"].removeprefix("Value error, ")), pointer(tuple(item["loc"])))
-        for item in error.errors(include_url=False, include_input=False, include_context=False)
+        Fault(words.get(item["type"], item["msg"].removeprefix("Value error, ")), pointer((*item["loc"], *_where(item))))
+        for item in error.errors(include_url=False, include_input=False)
     ]
+
+
+def _where(item: ErrorDetails) -> tuple[str | int, ...]:
+    error = item.get("ctx", {}).get("error")
+    return error.where if isinstance(error, WrongField) else ()

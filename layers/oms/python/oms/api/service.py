@@ -31,7 +31,7 @@ def return_answer(caller: Caller, order: Order, return_id: str) -> dict[str, Any
     if caller.self_service:
         from oms.service.tracking import return_summary  # noqa: PLC0415 agents do not pay for it
 
-        shown = return_summary(ret)
+        shown = return_summary(order, ret)
     else:
         shown = return_view(order, ret)
     return {**shown, "change": change, "order": order_answer(caller, order)}

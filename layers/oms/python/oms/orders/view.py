@@ -213,8 +213,14 @@ def fulfillment_order_view(order: Order, fo: FulfillmentOrder, personal: Persona
     }
 
 
+def is_exchanged(order: Order, ret: Return) -> bool:
+    """Whether the goods of a return pay for others, by an exchange."""
+    return any(change.exchange and change.exchange.return_id == ret.id for change in order.changes.values())
+
+
 def return_view(order: Order, ret: Return) -> dict[str, Any]:
-    """A return with its lines and receipts."""
+    """A return with its lines and receipts. What comes back for an exchange says so instead of how it would be paid back."""
+    exchanged = is_exchanged(order, ret)
     return {
         "id": ret.id,
         "order_id": order.id,
@@ -236,7 +242,7 @@ def return_view(order: Order, ret: Return) -> dict[str, Any]:
                 "received": line.received,
                 "settled": line.settled,
                 "reason": line.reason,
-                "resolution": line.resolution,
+                "resolution": "exchange" if exchanged else line.resolution,
                 **({"extra": True} if line.extra else {}),
             }
             for line in ret.lines
@@ -284,7 +290,7 @@ def payment_view(payment: Payment, now: str) -> dict[str, Any]:
         "method": payment.method,
         "gateway": payment.gateway,
         "account_id": shown(payment),
-        "net_days": payment.net_days,
+        "net_days": payment.net_days if payment.method == "terms" else None,
         "status": payment_status(payment, now),
         "amount": payment.amount,
         "authorized": sums.authorized,

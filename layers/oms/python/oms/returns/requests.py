@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from oms.service.asking import Asked
 from oms.service.fee_requests import FeeRequest
-from oms.wire import Key, Quantity, Text, Wire
+from oms.wire import Key, Quantity, Text, Wire, WrongField
 
 Condition = Literal["resellable", "damaged", "wrong_item"]
 Resolution = Literal["refund", "store_credit", "replace"]
@@ -52,9 +52,9 @@ class ReturnRequest(Asked):
     @model_validator(mode="after")
     def _goods_are_seen_when_they_are_here(self) -> Self:
         if self.mode == "rma" and any(line.condition or line.disposition for line in self.lines):
-            raise ValueError("condition and disposition are for goods that are here: mode 'immediate', or receive")
+            raise WrongField("mode", "condition and disposition are for goods that are here: mode 'immediate', or receive")
         if self.mode == "immediate" and self.label:
-            raise ValueError("goods that are here need no label")
+            raise WrongField("label", "goods that are here need no label")
         return self
 
 

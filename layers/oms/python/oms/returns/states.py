@@ -59,6 +59,7 @@ def settle_status(ret: Return) -> None:
     """The status once everything that was expected has been settled."""
     if not any(line.open or line.received > line.settled for line in ret.lines):
         ret.status = "settled"
+        want_no_label(ret)
 
 
 def change_status(ret: Return) -> str:

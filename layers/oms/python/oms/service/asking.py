@@ -13,4 +13,4 @@ class Asked(Wire):
     """`preview`: only to see what it would come to, nothing is written. `quote_id`: only if it comes to what that preview said."""
 
     preview: bool = False
-    quote_id: Annotated[str, StringConstraints(max_length=200)] | None = None
+    quote_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None

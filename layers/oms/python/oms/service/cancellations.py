@@ -28,7 +28,7 @@ from oms.service.follow import follow_change
 from oms.service.reasons import check_reason
 from oms.service.stages import free_units
 from oms.settings import Settings
-from oms.wire import Key, Quantity, Text, Wire
+from oms.wire import Key, Quantity, Text, Wire, WrongField
 
 MOST_LINES = 80
 """Lines in one cancellation: they change in one transaction."""
@@ -56,9 +56,9 @@ class CancelRequest(Asked):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.lines is not None) + self.all + (self.replacement is not None) != 1:
-            raise ValueError('name lines, or say "all": true')
+            raise WrongField("lines", 'name lines, or say "all": true')
         if self.replacement and (self.fees or self.reduce_shipping is not None):
-            raise ValueError("a replacement costs nothing: neither fees nor reduce_shipping go with it")
+            raise WrongField("replacement", "a replacement costs nothing: neither fees nor reduce_shipping go with it")
         return self
 
 

@@ -138,6 +138,7 @@ def change_view(change: Change) -> dict[str, Any]:
     shown = change.model_dump(exclude=hidden, exclude_none=True)
     if change.exchange:
         shown |= shown.pop("exchange")
+        del shown["told"]
     return {
         **shown,
         "lines": [{key: row[key] for key in row if row[key] is not None} for row in lines],

@@ -31,7 +31,7 @@ from oms.service.reasons import check_reason
 from oms.service.reshipments import MOST_LINES, Send, send_or_refuse
 from oms.service.stages import returning_units
 from oms.settings import Settings
-from oms.wire import Amount, Key, Moment, Name, Quantity, Text, Wire
+from oms.wire import Amount, Key, Moment, Name, Quantity, Text, Wire, WrongField
 
 _NEVER_CAME = ("lost", "missing")
 
@@ -69,7 +69,7 @@ class ClaimRequest(Asked):
     @model_validator(mode="after")
     def _refund_only(self) -> Self:
         if self.reduce_shipping and self.remedy != "refund":
-            raise ValueError("reduce_shipping goes with the remedy refund")
+            raise WrongField("reduce_shipping", "it goes with the remedy refund")
         return self
 
 

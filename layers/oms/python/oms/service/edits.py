@@ -31,6 +31,7 @@ from oms.service.bundles import is_whole, parts_of, ratio, whole_of
 from oms.service.cancellations import cancel_line, set_deadline
 from oms.service.changes import begin_change, go_on, measured
 from oms.service.follow import follow_change
+from oms.service.pointed import pointed
 from oms.service.reasons import check_reason
 from oms.service.stages import gone_units, stages
 from oms.settings import Settings
@@ -94,12 +95,15 @@ def edit(order: Order, request: EditRequest, stock: Callable[[set[str]], StockRo
     if faults:
         raise invalid(*faults)
     change = begin_change(order, "edit", actor, reason=request.reason)
-    more: set[str] = set()
+    more: dict[str, str] = {}
     with measured(order, change):
         for index, operation in enumerate(request.operations):
-            more |= _do(order, change, operation, f"/operations/{index}")
+            at = f"/operations/{index}" + ("/line" if isinstance(operation, AddLine) else "")
+            more |= dict.fromkeys(_do(order, change, operation, at), at)
     if more:
-        reserve(order, stock({order.line(line_id)[0].sku for line_id in more}), settings, only=more)
+        places = {f"/lines/{place}": more[line.id] for place, line in enumerate(order.every_line) if line.id in more}
+        with pointed(places):
+            reserve(order, stock({order.line(line_id)[0].sku for line_id in more}), settings, only=more)
     reopen(order)
     if change.asks:
         set_deadline(order, change, settings)
@@ -113,7 +117,7 @@ def edit(order: Order, request: EditRequest, stock: Callable[[set[str]], StockRo
 def _do(order: Order, change: Change, operation: Operation, at: str) -> set[str]:
     """One operation; returns the lines that have units to reserve."""
     if isinstance(operation, AddLine):
-        return _add_line(order, change, operation.line, f"{at}/line")
+        return _add_line(order, change, operation.line, at)
     if isinstance(operation, SetQuantity):
         return _set_quantity(order, change, operation, at)
     if isinstance(operation, SetPrice):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from oms.errors import Conflict, Fault, Refused, invalid
+from oms.errors import Conflict, Fault, invalid
 from oms.money.currencies import show
 from oms.orders.capture import conclude_capture, take
 from oms.orders.order import Order
@@ -27,6 +26,7 @@ from oms.payments.tender_request import MANUAL, Tender, tender_faults, terms_fau
 from oms.routing.sourcing import Left, StockRows
 from oms.service.exchange_prices import Back, new_lines
 from oms.service.exchange_request import ExchangeRequest
+from oms.service.pointed import pointed
 from oms.settings import Settings
 from oms.wire import faults_of
 
@@ -86,23 +86,6 @@ def _placed(asked: PlaceOrder, desk: Desk, brought: Brought, now: str) -> Order:
         account=desk.account(asked),
         brought=brought,
     )
-
-
-@contextmanager
-def pointed(places: Mapping[str, str]) -> Iterator[None]:
-    """Faults of a part of what is done are told at the places of the request that they come from."""
-    try:
-        yield
-    except Refused as error:
-        error.errors = [Fault(fault.detail, _moved(fault.pointer, places)) for fault in error.errors]
-        raise
-
-
-def _moved(pointer: str, places: Mapping[str, str]) -> str:
-    for old, new in places.items():
-        if pointer == old or pointer.startswith(f"{old}/"):
-            return new + pointer.removeprefix(old)
-    return pointer
 
 
 def _number(order: Order, desk: Desk) -> str:

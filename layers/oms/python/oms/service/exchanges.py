@@ -25,8 +25,9 @@ from oms.returns.requests import ReturnLineRequest
 from oms.service import recalls
 from oms.service.cancellations import CancelLine, CancelRequest, cancel
 from oms.service.changes import begin_change
-from oms.service.exchange_order import Desk, new_order, pointed
+from oms.service.exchange_order import Desk, new_order
 from oms.service.exchange_request import ExchangeRequest
+from oms.service.pointed import pointed
 from oms.service.reasons import check_reason
 from oms.settings import Action, Settings
 

@@ -19,10 +19,10 @@ from oms.money.units import Units, count, union
 from oms.orders import statuses
 from oms.orders.order import Order
 from oms.orders.records import Personal, PlacedGroup, Return, Shipment
-from oms.orders.view import MOST_LINES, line_views
+from oms.orders.view import MOST_LINES, is_exchanged, line_views
 from oms.payments.gift_cards import is_gift_card
 from oms.payments.records import Change, Exchange
-from oms.wire import Name, Number, Wire
+from oms.wire import Name, Number, Wire, WrongField
 
 _SPARE_DAYS = 7
 _QUANTITIES = (
@@ -51,7 +51,7 @@ class TrackingRequest(Wire):
     @model_validator(mode="after")
     def _one_proof(self) -> Self:
         if (self.email is None) == (self.postal_code is None):
-            raise ValueError("name either email or postal_code")
+            raise WrongField("email", "name either email or postal_code")
         return self
 
 
@@ -99,7 +99,7 @@ def tracking_view(order: Order, personal: Personal) -> dict[str, Any]:
         "parcels": [_parcel(shipment) for shipment in order.shipments.values()],
         "replacements": _to_be_sent_again(order),
         "delivery_groups": [_group(group, personal, rows) for group in placed.delivery_groups],
-        "returns": [return_summary(ret) for ret in order.returns.values()],
+        "returns": [return_summary(order, ret) for ret in order.returns.values()],
         "exchanges": [_exchange(change, about) for change in order.changes.values() if (about := change.exchange)],
         **({"exchange_of": placed.exchange_of.order_number} if placed.exchange_of else {}),
         "payment": {
@@ -111,14 +111,20 @@ def tracking_view(order: Order, personal: Personal) -> dict[str, Any]:
     }
 
 
-def return_summary(ret: Return) -> dict[str, Any]:
+def return_summary(order: Order, ret: Return) -> dict[str, Any]:
     """A return as the customer sees it, with the labels to print: no location, no note of the warehouse or of an agent."""
+    exchanged = is_exchanged(order, ret)
     return {
         "id": ret.id,
         "status": ret.status,
         "requested_at": ret.requested_at,
         "lines": [
-            {"line_id": line.line_id, "quantity": line.quantity, "received": line.received, "resolution": line.resolution}
+            {
+                "line_id": line.line_id,
+                "quantity": line.quantity,
+                "received": line.received,
+                "resolution": "exchange" if exchanged else line.resolution,
+            }
             for line in ret.lines
         ],
         "labels": [
@@ -177,6 +183,17 @@ def _exchange(change: Change, about: Exchange) -> dict[str, Any]:
         "requested_at": change.requested_at,
         "new_order_number": about.new_order_number,
         **({"return_id": about.return_id} if about.return_id else {}),
+    }
+
+
+def _exchange(change: Change, about: Exchange) -> dict[str, Any]:
+    """By the number of the new order its own link can be asked for."""
+    return {
+        "id": change.id,
+        "status": change.status,
+        "return_id": about.return_id,
+        "new_order_number": about.new_order_number,
+        "balance": about.price - about.expected,
     }
 
 
