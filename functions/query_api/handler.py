@@ -17,8 +17,7 @@ from oms.errors import Fault, NotFound, invalid
 from oms.events import events_of
 from oms.flows.executions import executions_of
 from oms.ids import order_of
-from oms.orders.capture import number_key
-from oms.orders.order import Order
+from oms.orders.order import Order, number_key
 from oms.orders.records import Personal
 from oms.orders.view import exception_view, line_views, order_view, parts_view, return_view
 from oms.payments import breaker
@@ -26,7 +25,8 @@ from oms.returns.states import OVER, STATUSES
 from oms.returns.states import find as find_return
 from oms.service.exceptions import find as find_exception
 from oms.service.shortages import PREFIX, shortage_view
-from oms.storage.orders import claim_of, listed, load, return_lists, status_lists, timeline
+from oms.storage.claims import claim_of
+from oms.storage.orders import listed, load, return_lists, status_lists, timeline
 from oms.storage.shortages import read_shortage
 
 app = create_api()

@@ -24,8 +24,8 @@ from oms.flows.shortages import annotate, decide
 from oms.fulfillment.work import follow_holds, to_follow
 from oms.ids import order_of
 from oms.orders import holds
+from oms.orders.hold_request import HoldRequest
 from oms.orders.order import Order
-from oms.orders.placing import HoldRequest
 from oms.orders.records import Personal, ProcessException, Return
 from oms.orders.view import exception_view, order_view
 from oms.payments import breaker

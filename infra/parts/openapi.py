@@ -20,7 +20,8 @@ from oms.inventory.repair_requests import RepairRequest
 from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
 from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount
 from oms.money.currencies import EXPONENTS
-from oms.orders.placing import HoldRequest, PlaceOrder
+from oms.orders.hold_request import HoldRequest
+from oms.orders.placing import PlaceOrder
 from oms.orders.records import Hold, Note
 from oms.orders.totals import Totals
 from oms.payments.account_settings import AccountSettings

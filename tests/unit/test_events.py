@@ -31,8 +31,9 @@ from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, Stock
 from oms.machines.executions import change_execution, fulfillment_execution, order_execution, return_execution, started_by
 from oms.machines.outcomes import outcome
 from oms.orders import capture
+from oms.orders.hold_request import HoldRequest
 from oms.orders.order import Order
-from oms.orders.placing import HoldRequest, PlaceOrder, content_digest, read_order, read_tender
+from oms.orders.placing import PlaceOrder, content_digest, read_order, read_tender
 from oms.orders.pricing import price
 from oms.orders.records import Entry, FulfillmentOrder, ProcessException, Wait
 from oms.payments.account_settings import AccountSettings

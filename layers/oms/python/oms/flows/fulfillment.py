@@ -18,8 +18,9 @@ from oms.machines.outcomes import after_shipping, go, seconds_left
 from oms.orders.order import Claim, Order
 from oms.orders.records import FulfillmentOrder
 from oms.service.reasons import check_reason
+from oms.storage.claims import claim_of
 from oms.storage.inventory import stock_at, stock_of
-from oms.storage.orders import Cause, StockShort, claim_of, commit, load, update
+from oms.storage.orders import Cause, StockShort, commit, load, update
 from oms.storage.settings import settings
 from oms.storage.table import Lost
 

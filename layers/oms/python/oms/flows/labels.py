@@ -13,7 +13,8 @@ from oms.orders.order import Claim, Order
 from oms.orders.records import Label, Personal, Return
 from oms.returns import labels
 from oms.returns.states import find, shipped_from, wants_label
-from oms.storage.orders import Cause, claim_of, load, update
+from oms.storage.claims import claim_of
+from oms.storage.orders import Cause, load, update
 from oms.storage.settings import settings
 
 

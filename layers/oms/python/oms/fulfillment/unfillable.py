@@ -8,7 +8,7 @@ from oms.money.units import count, highest
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import cancel_units, open_units, reserved
 from oms.orders.records import LineState, PlacedGroup
-from oms.routing.sourcing import may_serve
+from oms.routing.serving import may_serve
 from oms.service.stages import free_units
 from oms.settings import Settings
 

@@ -21,7 +21,7 @@ from oms.errors import Conflict, expect_version
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
 from oms.orders.records import Fact, Record
-from oms.routing.sourcing import may_serve
+from oms.routing.serving import may_serve
 from oms.settings import Settings
 from oms.stored import Stored
 

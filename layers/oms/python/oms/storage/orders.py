@@ -46,6 +46,7 @@ from oms.returns.states import OVER
 from oms.storage.accounts import exposure_change
 from oms.storage.capacity import bookings
 from oms.storage.chunks import chunk_sk, join, kept
+from oms.storage.claims import NUMBERS, claim_write
 from oms.storage.codec import encode
 from oms.storage.effects import movement, queue_entries, reservations, row_effect, summed
 from oms.storage.environment import environment
@@ -70,7 +71,6 @@ ENDED_SHARDS = 4
 ALARM_SHARDS = 4
 _ENDS = ("order.completed", "order.cancelled", "order.declined")
 _ATTEMPTS = 6
-_NUMBERS = "number#"
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def commit(order: Order, cause: Cause, also: Sequence[Write] = ()) -> None:
     stock = summed(settled)
     writes += [row_effect(change, at) for change in stock]
     claims_at, claims = len(writes), [claim for each in orders for claim in each.claims]
-    writes += [_claim(table, claim.key, claim.data, claim.seen, claim.release) for claim in claims]
+    writes += [claim_write(table, claim.key, claim.data, claim.seen, claim.release) for claim in claims]
     writes += _beside(order, stock, arrived, at, cause) + exposure
     writes += [each for born in order.born for each in _beside(born, [], [], at, cause)]
     writes += [each for part in parts for each in _alarm(table, part.order)]
@@ -229,32 +229,9 @@ def _short(change: StockChange) -> StockShort:
     )
 
 
-def claim_of(name: str) -> dict[str, Any] | None:
-    """Who holds a unique name: its record, or None."""
-    return get(environment().orders_table, name, "claim")
-
-
-def keep_answer(record: dict[str, Any] | None) -> None:
-    """Keep what an Idempotency-Key was answered, where that is not part of the effect's transaction; an answer that came first stays."""
-    if record:
-        try:
-            write([Write(environment().orders_table, encode(record), "attribute_not_exists(pk)")])
-        except Cancelled:
-            return
-
-
 def numbered(order_number: str) -> list[str]:
     """Ids of the orders with this number, at most one of each channel and ten in all; those just placed a moment later."""
-    return [row["at"] for row in listed(f"{_NUMBERS}{order_number}", limit=10)]
-
-
-def keep_for_later(name: str, known: dict[str, Any] | None, data: dict[str, Any], ttl: int) -> None:
-    """Put (or extend) a claim that no record holds yet. Lost if it changed since it was read."""
-    seen = int(known["v"]) if known else 0
-    try:
-        write([_claim(environment().orders_table, name, {**data, "ttl": ttl}, seen, release=False)])
-    except Cancelled as error:
-        raise Lost(f"{name} changed meanwhile") from error
+    return [row["at"] for row in listed(f"{NUMBERS}{order_number}", limit=10)]
 
 
 def store_wait(order_id: str, wait: Wait) -> bool:
@@ -470,21 +447,6 @@ def _alarm(table: str, order: Order) -> list[Write]:
         return []
     place = {"list": alarm_list(shard_of(order.id) % ALARM_SHARDS), "at": f"{order.alarm}#{order.id}"} if order.alarm else {}
     return [Write(table, encode({"pk": order.id, "sk": "alarm", **place}))]
-
-
-def _claim(table: str, key: str, data: dict[str, Any], seen: int, release: bool) -> Write:
-    item = encode({"pk": key, "sk": "claim", "v": seen + 1, **data, **_number_index(key, data)})
-    if release:
-        return Write(table, item, "order_id = :mine", encode({":mine": data["order_id"]}), delete=True)
-    if seen:
-        return Write(table, item, "v = :v", encode({":v": seen}))
-    return Write(table, item, "attribute_not_exists(pk)")
-
-
-def _number_index(key: str, data: dict[str, Any]) -> dict[str, str]:
-    """The list that an order number stands in: customers know their number, not the channel."""
-    kind, _, rest = key.partition("#")
-    return {"list": f"{_NUMBERS}{rest.partition('#')[2]}", "at": data["order_id"]} if kind == "number" else {}
 
 
 def _entry(table: str, order_id: str, entry: Entry) -> Write:
