@@ -20,7 +20,8 @@ from oms.orders.order import Order
 from oms.orders.records import Personal
 from oms.orders.view import fulfillment_order_view
 from oms.service import cancellations
-from oms.storage.orders import listed, load
+from oms.storage.lists import listed
+from oms.storage.orders import load
 from oms.wire import Wire
 
 _MOST_DRAINED = 100

@@ -26,7 +26,8 @@ from oms.returns.states import find as find_return
 from oms.service.exceptions import find as find_exception
 from oms.service.shortages import PREFIX, shortage_view
 from oms.storage.claims import claim_of
-from oms.storage.orders import listed, load, return_lists, status_lists, timeline
+from oms.storage.lists import listed, status_lists
+from oms.storage.orders import load, return_lists, timeline
 from oms.storage.shortages import read_shortage
 
 app = create_api()

@@ -1,61 +1,49 @@
-"""Returns as a way to change what an order costs: preview, quote, submit; by agents, customers and guests."""
+"""What agents do with a return that was announced."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from oms.api.changes import Foreseen, Kind, changed
-from oms.api.service import return_answer
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.api_gateway import Response
+
+from oms.api.commands import command
+from oms.api.http import client_of, json_body, parsed
+from oms.api.service import Act, agent_of, chosen, return_answer
 from oms.orders.order import Order
-from oms.orders.records import Return
-from oms.orders.view import line_views
-from oms.payments.gift_cards import sells_cards
-from oms.returns.announcing import request_return
-from oms.returns.requests import RESOLUTIONS, ReturnRequest
-from oms.service.approvals import approved_as
-from oms.service.self_service import Caller
+from oms.returns import lifecycle
+from oms.returns.receiving import receive
+from oms.returns.requests import LabelRequest, ReasonRequest, ReceiveRequest
+from oms.returns.states import find
+from oms.service.notes import NoteRequest, add_note
 from oms.storage.settings import settings
 
 
-def _announce(order: Order, request: ReturnRequest, caller: Caller) -> list[Return]:
-    asked = order.approving
-    ret = request_return(order, request, settings(), by=caller.id, self_service=caller.self_service)
-    if sells_cards(order):
-        from oms.flows.gift_cards import refuse_spent  # noqa: PLC0415 few orders sell any, and every cold start would pay for it
+def act_on_return(app: APIGatewayHttpResolver, order_id: str, return_id: str, action: str) -> Response[str]:
+    """approve, reject, labels, receive, close, cancel; notes. NotFound for any other."""
+    body = json_body(app, required=action in ("receive", "notes"))
+    acts: dict[str, Act] = {
+        "approve": lambda order: lifecycle.approve(order, find(order, return_id)),
+        "reject": lambda order: lifecycle.reject(order, find(order, return_id), parsed(body, ReasonRequest).reason),
+        "cancel": lambda order: lifecycle.cancel(order, find(order, return_id)),
+        "close": lambda order: lifecycle.close(order, find(order, return_id)),
+        "receive": lambda order: receive(order, find(order, return_id), parsed(body, ReceiveRequest), settings()),
+        "labels": lambda order: _want_label(order, body, return_id),
+        "notes": lambda order: add_note(order, parsed(body, NoteRequest), client_of(app), find(order, return_id)),
+    }
+    act = chosen(acts, action, "a return")
 
-        refuse_spent(order, ret)
-    if asked:
-        approved_as(order, asked, ret.id)
-    return [ret]
+    def run(order: Order) -> str:
+        act(order)
+        return return_id
 
+    def view(order: Order, _: Any) -> dict[str, Any]:
+        return return_answer(agent_of(app), order, return_id)
 
-def _look(order: Order, act: Callable[[Order], Sequence[Return]]) -> Foreseen:
-    """As if everything arrived, and was settled."""
-    from oms.returns.preview import foresee  # noqa: PLC0415 many returns are asked for without a preview
-
-    after, ret, figures = foresee(order, lambda copy: act(copy)[-1])
-    touched = {line.line_id for line in ret.lines}
-    return Foreseen(figures, [row for row in line_views(after) if row["id"] in touched])
-
-
-def _view(caller: Caller, order: Order, subject: Any) -> dict[str, Any]:
-    return return_answer(caller, order, subject) if str(subject).startswith("ret_") else changed(caller, order, subject)
-
-
-def _pays_at_once(request: ReturnRequest) -> bool:
-    return request.mode == "immediate"
+    return command(app, order_id, run, view, status={"notes": 201, "labels": 202}.get(action, 200))
 
 
-RETURNS = Kind(
-    "returns",
-    ReturnRequest,
-    _announce,
-    self_service="return",
-    look=_look,
-    view=_view,
-    made=201,
-    limited=_pays_at_once,
-    offered=RESOLUTIONS,
-)
-"""Limits are about goods that are taken back at once: for all others somebody has to say what came."""
+def _want_label(order: Order, body: Any, return_id: str) -> None:
+    from oms.returns.labels import want_label  # noqa: PLC0415 many shops let customers find their own way back
+
+    want_label(order, find(order, return_id), parsed(body, LabelRequest))

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from zlib import crc32
 
 from oms.clock import stamp
 from oms.errors import Conflict, NotFound, OmsError, Retryable
@@ -51,6 +50,7 @@ from oms.storage.codec import encode
 from oms.storage.effects import movement, queue_entries, reservations, row_effect, summed
 from oms.storage.environment import environment
 from oms.storage.inventory import note, record_note, settle_debts
+from oms.storage.lists import ALARM_SHARDS, ENDED_SHARDS, SHARDS, alarm_list, ended_list, listed, shard_of, status_list
 from oms.storage.table import Cancelled, Lost, Write, get, query, write
 
 COLLECTIONS: dict[str, tuple[str, type[Record]]] = {
@@ -66,9 +66,6 @@ COLLECTIONS: dict[str, tuple[str, type[Record]]] = {
     "state#exception#": ("exceptions", ProcessException),
     "state#wait#": ("waits", Wait),
 }
-SHARDS = 16
-ENDED_SHARDS = 4
-ALARM_SHARDS = 4
 _ENDS = ("order.completed", "order.cancelled", "order.declined")
 _ATTEMPTS = 6
 
@@ -265,24 +262,6 @@ def timeline(order_id: str, after: int = 0, limit: int | None = None) -> Iterato
         yield Entry.model_validate(row)
 
 
-def listed(
-    name: str, *, newest_first: bool = True, limit: int = 50, after: str = "", since: str = "", until: str = "~"
-) -> list[dict[str, Any]]:
-    """Rows of a list (pk, sk, list, at), e.g. customer#c-1 or location#berlin; `after` is the `at` to go on from."""
-    low, high = (since, after or until) if newest_first else (after or since, until)
-    values = {":list": name, ":low": low or " ", ":high": high}
-    rows = query(
-        environment().orders_table,
-        "#l = :list AND #a BETWEEN :low AND :high",
-        values,
-        IndexName="lists",
-        ExpressionAttributeNames={"#l": "list", "#a": "at"},
-        ScanIndexForward=not newest_first,
-        Limit=limit + 1,
-    )
-    return [row for row in rows if row["at"] != after][:limit]
-
-
 def _records(order: Order) -> Iterator[tuple[str, Record]]:
     """Every stored record of the aggregate that a commit may write (waits are written by the steps alone)."""
     if not order.placed.v:
@@ -365,34 +344,9 @@ def _index(order: Order, record: Record) -> dict[str, str]:
     return {}
 
 
-def status_list(status: str, shard: int) -> str:
-    """Name of the list of orders in a status, one of 16 shards."""
-    return f"status#{status}#{shard:02d}"
-
-
-def status_lists(status: str) -> list[str]:
-    """All shards of a status."""
-    return [status_list(status, shard) for shard in range(SHARDS)]
-
-
 def return_lists(status: str) -> list[str]:
     """Names of the lists of returns in a status: one while there is work with them, 16 shards of those that are over, which only grow."""
     return [f"returns#{status}#{number:02d}" for number in range(SHARDS)] if status in OVER else [f"returns#{status}"]
-
-
-def ended_list(at: str, shard: int) -> str:
-    """Name of the list of entries that ended an order in the hour of `at`: where `reconcile` finds orders that are open no more."""
-    return f"ended#{at[:13]}#{shard}"
-
-
-def alarm_list(shard: int) -> str:
-    """Name of the list of orders that the clock has to look at, by when."""
-    return f"alarms#{shard}"
-
-
-def shard_of(order_id: str) -> int:
-    """The shard an order's status is listed in."""
-    return crc32(order_id.encode()) % SHARDS
 
 
 def _beside(order: Order, stock: list[StockChange], arrived: list[str], at: str, cause: Cause) -> list[Write]:
