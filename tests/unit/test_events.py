@@ -27,7 +27,7 @@ from oms.fulfillment.reroute import DrainRequest, reroute
 from oms.inventory.loads import LoadRequest
 from oms.inventory.repair_requests import RepairRequest
 from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
-from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount
+from oms.inventory.stock_requests import AvailabilityQuery, ShardCount, StockBatch, StockCount
 from oms.machines.executions import change_execution, fulfillment_execution, order_execution, return_execution, started_by
 from oms.machines.outcomes import outcome
 from oms.orders import capture

@@ -8,8 +8,7 @@ from typing import Any
 
 from oms.carriers.tracking import Tracking, apply
 from oms.errors import Retryable
-from oms.fulfillment.work import tracking_key
-from oms.orders.order import Order
+from oms.orders.order import Order, tracking_key
 from oms.storage.claims import claim_of, keep_for_later
 from oms.storage.orders import Cause, update
 from oms.storage.table import Lost

@@ -70,6 +70,11 @@ def number_key(channel: str, order_number: str) -> str:
     return f"number#{channel}#{order_number}"
 
 
+def tracking_key(number: str) -> str:
+    """The unique name of a tracking number."""
+    return f"tracking#{number}"
+
+
 @dataclass
 class Order:
     """Everything about one order."""
