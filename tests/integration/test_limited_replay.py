@@ -19,8 +19,8 @@ from oms import clock
 from oms.errors import Conflict
 from oms.flows import backorders
 from oms.flows import check as flow
+from oms.flows.allocate import allocate_step
 from oms.flows.capture import capture_step, place
-from oms.flows.fulfillment import allocate_step
 from oms.flows.idempotency import Request
 from oms.flows.inventory import counted
 from oms.flows.records import load_batch
