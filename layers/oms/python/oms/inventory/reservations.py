@@ -9,7 +9,7 @@ What a reservation holds is its lines' pins, whatever its status: one that has e
 transaction has room for so many, and stays in the due index until it holds nothing.
 """
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 import random
 from collections.abc import Callable

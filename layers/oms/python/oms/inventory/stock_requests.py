@@ -1,6 +1,6 @@
 """What callers send about stock."""
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 from pydantic import Field
 

@@ -1,6 +1,6 @@
 """A hold as callers ask for it: with an order, or later."""
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 from typing import Literal
 

@@ -1,6 +1,6 @@
 """`POST /v1/orders`: the body, and every fault of it that can be seen without looking anything up."""
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 import hashlib
 import json

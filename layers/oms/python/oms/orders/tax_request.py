@@ -1,6 +1,6 @@
 """A tax as callers name it: of lines, of what delivery costs, of fees."""
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 from oms.wire import Amount, Name, Rate, Text, Wire
 

@@ -1,6 +1,6 @@
 """A tender as a channel sends it, and every combination of its parts that makes no sense."""
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 from collections.abc import Sequence
 from typing import Annotated
