@@ -7,9 +7,9 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
-from oms.api.commands import command
+from oms.api.commands import Act, command
 from oms.api.http import asked, client_of, json_body, may, parsed, reply
-from oms.api.service import Act, chosen, order_id_of
+from oms.api.service import chosen, order_id_of
 from oms.errors import Forbidden, NotFound
 from oms.flows.outages import decide as decide_outage
 from oms.flows.shortages import annotate, decide

@@ -7,9 +7,9 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
-from oms.api.commands import command
+from oms.api.commands import Act, command
 from oms.api.http import client_of, json_body, parsed
-from oms.api.service import Act, agent_of, chosen, return_answer
+from oms.api.service import agent_of, chosen, return_answer
 from oms.orders.order import Order
 from oms.returns import lifecycle
 from oms.returns.receiving import receive

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
+from oms.api.commands import Act
 from oms.api.http import client_of, may, subject_of
 from oms.errors import Forbidden, NotFound
 from oms.ids import order_of
@@ -15,8 +16,6 @@ from oms.orders.records import Personal
 from oms.orders.view import order_view, return_view
 from oms.returns.states import change_status, find
 from oms.service.self_service import Caller
-
-Act = Callable[[Order], None]
 
 
 def caller_of(app: APIGatewayHttpResolver) -> Caller:
