@@ -73,7 +73,7 @@ NEEDED: dict[str, set[str]] = {
     "finance_api": {"HTTP", "orders", "settings", "documents", "the journal"},
     "fulfillment_api": {"HTTP", "orders", "settings", "work at locations"},
     "inventory_api": {"HTTP", "orders", "settings", "the search for routes", "checkout reservations"},
-    "payment_page": {"HTTP", "orders", "settings", "placing orders", "gateways"},
+    "payment_page": {"HTTP", "orders", "settings", "gateways"},
     "payment_webhook": {"HTTP", "orders"},
     "query_api": {"HTTP", "orders", "settings", "what customers see"},
     "raise_exception": {"orders", "work at locations", "process exceptions"},

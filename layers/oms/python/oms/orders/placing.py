@@ -203,18 +203,6 @@ def read_order(body: Any) -> PlaceOrder:
     return order
 
 
-def read_tender(body: Any) -> Tender:
-    """The tender in the body of `POST /v1/orders/{id}/payments`; Invalid with every fault."""
-    try:
-        tender = Tender.model_validate(body)
-    except ValidationError as error:
-        raise invalid(*faults_of(error)) from None
-    faults = tender_faults(tender)
-    if faults:
-        raise invalid(*faults)
-    return tender
-
-
 def content_digest(order: PlaceOrder) -> str:
     """Digest of what makes two submits the same order: everything but the payment tokens (design section 9)."""
     content = order.model_dump(exclude={"payments": {"__all__": {"token"}}}, exclude_defaults=True)
