@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oms.api.observe import observed
-from oms.flows.fulfillment import allocate_step
+from oms.flows.allocate import allocate_step
 from oms.flows.waiting import wait_for
 
 

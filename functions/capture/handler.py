@@ -11,9 +11,9 @@ from oms.api.observe import observed
 from oms.errors import Conflict
 from oms.flows.capture import Placed, capture_step, pay_declined, place
 from oms.flows.gateways import check_configured
-from oms.orders.placing import content_digest, read_order, read_tender
+from oms.orders.placing import content_digest, read_order
 from oms.orders.view import order_view
-from oms.payments.tender_request import gateway_name
+from oms.payments.tender_request import gateway_name, read_tender
 from oms.storage.orders import load, load_personal
 
 app = create_api()

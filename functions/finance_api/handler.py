@@ -20,7 +20,8 @@ from oms.payments.numbers import Document, Series, claim_key
 from oms.payments.receipts import ReceivedPayment, find_invoice, receive_payment
 from oms.payments.records import CreditMemo
 from oms.storage import journal
-from oms.storage.orders import claim_of, load
+from oms.storage.claims import claim_of
+from oms.storage.orders import load
 
 app = create_api()
 View = Callable[[Order, str, int, int], dict[str, Any]]

@@ -11,17 +11,15 @@ from oms.api.commands import command
 from oms.api.http import after_cursor, asked, client_of, create_api, cursor_of, json_body, page_size, parsed, reply
 from oms.api.observe import observed
 from oms.errors import Fault, NotFound, invalid
-from oms.flows.fulfillment import reject_work, ship_packages
-from oms.flows.reroute import drain, drained_before, reroute_work
+from oms.flows.reports import reject_work, ship_packages
 from oms.fulfillment import work
-from oms.fulfillment.reroute import DrainRequest
 from oms.ids import order_of
 from oms.orders.order import Order
-from oms.orders.records import Personal
+from oms.orders.records import FulfillmentOrder, Personal
 from oms.orders.view import fulfillment_order_view
-from oms.service import cancellations
-from oms.storage.orders import listed, load
-from oms.wire import Wire
+from oms.storage.lists import listed
+from oms.storage.orders import load
+from oms.wire import NoBody, Wire
 
 _MOST_DRAINED = 100
 _KEEP_MILLISECONDS = 12_000  # for the order a drain is at, and for the answer
@@ -49,8 +47,7 @@ def get_fulfillment_order(fulfillment_order_id: str) -> Response[str]:
 @app.post("/v1/fulfillment-orders/<fulfillment_order_id>/<action>")
 def post_action(fulfillment_order_id: str, action: str) -> Response[str]:
     """accept, pick, pack, ready, hold, release, reject, reroute, ship, collect, deliver, cancel-response."""
-    kinds: dict[str, type[Wire]] = {**work.REQUESTS, "cancel-response": cancellations.CancelResponse}
-    request = parsed(json_body(app, required=action in ("ship", "reject", "cancel-response")), kinds.get(action, work.NoBody))
+    request = parsed(json_body(app, required=action in ("ship", "reject", "cancel-response")), _body_of(action))
 
     def act(order: Order) -> str:
         _act(order, fulfillment_order_id, action, request)
@@ -62,6 +59,9 @@ def post_action(fulfillment_order_id: str, action: str) -> Response[str]:
 @app.post("/v1/locations/<location_id>/drain")
 def post_drain(location_id: str) -> Response[str]:
     """Re-route all open work of a location; what does not fit this call goes on by itself."""
+    from oms.flows.reroute import drain, drained_before  # noqa: PLC0415 it is seldom, and needs the search for routes
+    from oms.fulfillment.reroute import DrainRequest  # noqa: PLC0415
+
     request, same = parsed(json_body(app), DrainRequest), asked(app)
     known = same.earlier()
     if known:
@@ -76,15 +76,35 @@ def _act(order: Order, fulfillment_order_id: str, action: str, request: Any) -> 
     acts: dict[str, Callable[[], None]] = {
         "ship": lambda: ship_packages(order, fo.id, request),
         "reject": lambda: reject_work(order, fo, request),
-        "reroute": lambda: reroute_work(order, fo.id, request.location_id, request.reason),
+        "reroute": lambda: _reroute(order, fo.id, request),
         "collect": lambda: work.collect(order, fo, request),
         "deliver": lambda: work.deliver(order, fo),
-        "cancel-response": lambda: cancellations.answer(order, fo, request),
+        "cancel-response": lambda: _answer(order, fo, request),
     }
     if action in acts:
         acts[action]()
     else:
         work.advance(order, fo, action)
+
+
+def _body_of(action: str) -> type[Wire]:
+    if action == "cancel-response":
+        from oms.service.cancellations import CancelResponse  # noqa: PLC0415 few units are asked back
+
+        return CancelResponse
+    return work.REQUESTS.get(action, NoBody)
+
+
+def _reroute(order: Order, fulfillment_order_id: str, request: work.RerouteRequest) -> None:
+    from oms.flows.reroute import reroute_work  # noqa: PLC0415 as for a drain
+
+    reroute_work(order, fulfillment_order_id, request.location_id, request.reason)
+
+
+def _answer(order: Order, fo: FulfillmentOrder, request: Any) -> None:
+    from oms.service.cancellations import answer  # noqa: PLC0415 as its body
+
+    answer(order, fo, request)
 
 
 def _one(fulfillment_order_id: str) -> dict[str, Any]:

@@ -9,20 +9,14 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 from oms.api.http import after_cursor, asked, create_api, cursor_of, header, json_body, page_size, parsed, reply
 from oms.api.observe import observed
 from oms.errors import Fault, NotFound, invalid
-from oms.flows import loads, reservations
-from oms.flows.backorders import queue_of
-from oms.flows.changes import changed_since
+from oms.flows import reservations
 from oms.flows.inventory import availability, count_stock
-from oms.flows.records import load_batch
-from oms.flows.shards import change_shards
-from oms.fulfillment.work import NoBody
-from oms.inventory.loads import LoadRequest
-from oms.inventory.loads import view as load_view
 from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
 from oms.inventory.reservations import view as reservation_view
-from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount, view
+from oms.inventory.stock import view
+from oms.inventory.stock_requests import AvailabilityQuery, ShardCount, StockBatch, StockCount
 from oms.storage.inventory import movements, stock_at
-from oms.storage.loads import load as read_load
+from oms.wire import NoBody
 
 app = create_api()
 
@@ -38,26 +32,35 @@ def put_stock(sku: str, location_id: str) -> Response[str]:
 @app.post("/v1/inventory/loads")
 def post_load() -> Response[str]:
     """Load a file of counts and differences, or preview what it would change."""
-    load, again = loads.request_load(parsed(json_body(app), LoadRequest), asked(app))
-    return reply(202, load_view(load), version=load.v, replayed=again, location=f"/v1/inventory/loads/{load.id}")
+    from oms.flows.loads import request_load  # noqa: PLC0415 files come now and then; sales do not pay for it
+    from oms.inventory.loads import LoadRequest, view  # noqa: PLC0415
+
+    load, again = request_load(parsed(json_body(app), LoadRequest), asked(app))
+    return reply(202, view(load), version=load.v, replayed=again, location=f"/v1/inventory/loads/{load.id}")
 
 
 # Before the route of a place, which it would match too: the first that matches is taken.
 @app.get("/v1/inventory/loads/<load_id>")
 def get_load(load_id: str) -> Response[str]:
     """How far a load is, what it did, what it refused."""
+    from oms.inventory.loads import view  # noqa: PLC0415 as above
+    from oms.storage.loads import load as read_load  # noqa: PLC0415
+
     load = read_load(load_id)
-    return reply(200, load_view(load), version=load.v)
+    return reply(200, view(load), version=load.v)
 
 
 @app.post("/v1/inventory/loads/<load_id>/<action>")
 def post_load_action(load_id: str, action: str) -> Response[str]:
     """approve, cancel, revert."""
+    from oms.flows.loads import act  # noqa: PLC0415 as above
+    from oms.inventory.loads import view  # noqa: PLC0415
+
     if action not in ("approve", "cancel", "revert"):
         raise NotFound(f"a load knows no '{action}'; there are approve, cancel and revert")
     parsed(json_body(app, required=False), NoBody)
-    load, again = loads.act(load_id, action, asked(app), header(app, "if-match"))
-    return reply(200, load_view(load), version=load.v, replayed=again)
+    load, again = act(load_id, action, asked(app), header(app, "if-match"))
+    return reply(200, view(load), version=load.v, replayed=again)
 
 
 @app.get("/v1/inventory/<sku>/<location_id>")
@@ -83,6 +86,8 @@ def get_movements(sku: str, location_id: str) -> Response[str]:
 @app.put("/v1/inventory/<sku>/<location_id>/shards")
 def put_shards(sku: str, location_id: str) -> Response[str]:
     """Set how many rows the sales of a hot item share; what it has is spread over them while it goes on selling."""
+    from oms.flows.shards import change_shards  # noqa: PLC0415 few items are hot
+
     stock, replayed = change_shards(sku, location_id, parsed(json_body(app), ShardCount), asked(app))
     return reply(200, view(stock), version=stock.v, replayed=replayed)
 
@@ -90,6 +95,8 @@ def put_shards(sku: str, location_id: str) -> Response[str]:
 @app.post("/v1/inventory/batch")
 def post_batch() -> Response[str]:
     """Up to 100 counts or changes; a record id counts once."""
+    from oms.flows.records import load_batch  # noqa: PLC0415 sales do not pay for it
+
     done, replayed = load_batch(parsed(json_body(app), StockBatch), asked(app))
     return reply(200, {"data": done}, replayed=replayed)
 
@@ -112,6 +119,8 @@ def post_preview() -> Response[str]:
 @app.get("/v1/inventory/changes")
 def get_changes() -> Response[str]:
     """Which places changed since a cursor, with their figures now."""
+    from oms.flows.changes import changed_since  # noqa: PLC0415 sales do not pay for it
+
     cursor = (app.current_event.query_string_parameters or {}).get("cursor", "")
     return reply(200, changed_since(cursor, page_size(app, default=100)))
 
@@ -119,6 +128,8 @@ def get_changes() -> Response[str]:
 @app.get("/v1/backorders")
 def get_backorders() -> Response[str]:
     """Who waits for a SKU, in the order in which arrivals are granted."""
+    from oms.flows.backorders import queue_of  # noqa: PLC0415 sales do not pay for it
+
     sku = (app.current_event.query_string_parameters or {}).get("sku", "")
     if not sku:
         raise invalid(Fault("name a SKU", "/sku"))

@@ -17,8 +17,8 @@ from oms.errors import Conflict
 from oms.flows.idempotency import digest_of
 from oms.flows.tenders import pay_due
 from oms.money.currencies import show
-from oms.orders.placing import read_tender
 from oms.payments.cover import due
+from oms.payments.tender_request import read_tender
 from oms.storage.orders import load
 from oms.storage.secrets import webhook_secret
 from oms.wire import Key, Name, Wire

@@ -17,17 +17,14 @@ from oms.errors import Fault, NotFound, invalid
 from oms.events import events_of
 from oms.flows.executions import executions_of
 from oms.ids import order_of
-from oms.orders.capture import number_key
-from oms.orders.order import Order
+from oms.orders.order import Order, number_key
 from oms.orders.records import Personal
 from oms.orders.view import exception_view, line_views, order_view, parts_view, return_view
-from oms.payments import breaker
 from oms.returns.states import OVER, STATUSES
 from oms.returns.states import find as find_return
-from oms.service.exceptions import find as find_exception
-from oms.service.shortages import PREFIX, shortage_view
-from oms.storage.orders import claim_of, listed, load, return_lists, status_lists, timeline
-from oms.storage.shortages import read_shortage
+from oms.storage.claims import claim_of
+from oms.storage.lists import listed, status_lists
+from oms.storage.orders import load, return_lists, timeline
 
 app = create_api()
 
@@ -227,10 +224,15 @@ def _listed(name: str) -> list[dict[str, Any]]:
 
 
 def _exception(owner: str, exception_id: str) -> dict[str, Any]:
-    if not exception_id.startswith((PREFIX, breaker.PREFIX)):
+    if owner != exception_id:
+        from oms.service.exceptions import find as find_exception  # noqa: PLC0415 most requests read orders
+
         order = load(owner)
         find_exception(order, exception_id)
         return exception_view(order, exception_id)
+    from oms.service.shortages import shortage_view  # noqa: PLC0415 as above
+    from oms.storage.shortages import read_shortage  # noqa: PLC0415
+
     problem = read_shortage(exception_id)
     if problem is None:
         raise NotFound(f"there is no exception '{exception_id}'")

@@ -10,9 +10,8 @@ from aws_lambda_powertools.event_handler.api_gateway import Response
 from oms.api import tracking_links
 from oms.api.changes import change_order
 from oms.api.http import create_api, json_body, parsed, reply
-from oms.api.kinds import CANCELLATIONS, exchanges
+from oms.api.kinds import kind_of
 from oms.api.observe import logger, observed
-from oms.api.returns import RETURNS
 from oms.api.service import order_answer
 from oms.clock import stamp
 from oms.errors import Conflict, NotFound
@@ -44,21 +43,21 @@ def get_order(token: str) -> Response[str]:
 def post_cancellation(token: str) -> Response[str]:
     """Cancel units of the link's order."""
     caller = _guest(token)
-    return change_order(app, caller.id, CANCELLATIONS, caller)
+    return change_order(app, caller.id, kind_of("cancellations"), caller)
 
 
 @app.post("/v1/track/<token>/returns")
 def post_return(token: str) -> Response[str]:
     """Announce a return (RMA) of the link's order."""
     caller = _guest(token)
-    return change_order(app, caller.id, RETURNS, caller)
+    return change_order(app, caller.id, kind_of("returns"), caller)
 
 
 @app.post("/v1/track/<token>/exchanges")
 def post_exchange(token: str) -> Response[str]:
     """Exchange units of the link's order for others, at the price that was paid."""
     caller = _guest(token)
-    return change_order(app, caller.id, exchanges(), caller)
+    return change_order(app, caller.id, kind_of("exchanges"), caller)
 
 
 @app.post("/v1/track/requests")

@@ -13,14 +13,15 @@ from pydantic.json_schema import models_json_schema
 from infra.parts.routes import ROUTES, Route
 from oms.carriers.tracking import Tracking
 from oms.fulfillment.reroute import DrainRequest
-from oms.fulfillment.work import CollectRequest, NoBody, RejectRequest, RerouteRequest, ShipRequest
+from oms.fulfillment.work import CollectRequest, RejectRequest, RerouteRequest, ShipRequest
 from oms.inventory.load_outcomes import Tally
 from oms.inventory.loads import LoadRequest
 from oms.inventory.repair_requests import RepairRequest
 from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
-from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount
+from oms.inventory.stock_requests import AvailabilityQuery, ShardCount, StockBatch, StockCount
 from oms.money.currencies import EXPONENTS
-from oms.orders.placing import HoldRequest, PlaceOrder
+from oms.orders.hold_request import HoldRequest
+from oms.orders.placing import PlaceOrder
 from oms.orders.records import Hold, Note
 from oms.orders.totals import Totals
 from oms.payments.account_settings import AccountSettings
@@ -47,6 +48,7 @@ from oms.service.notes import NoteRequest
 from oms.service.reshipments import ReshipRequest
 from oms.service.tracking import TrackingRequest
 from oms.settings import KINDS, SINGLE, ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
+from oms.wire import NoBody
 
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 _REF = "#/components/schemas/{model}"

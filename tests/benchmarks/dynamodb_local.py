@@ -34,7 +34,8 @@ from oms.flows import shards
 from oms.flows.capture import place
 from oms.flows.idempotency import Request
 from oms.flows.inventory import counted
-from oms.inventory.stock import ShardCount, Stock
+from oms.inventory.stock import Stock
+from oms.inventory.stock_requests import ShardCount
 from oms.orders.placing import read_order
 from oms.settings import LocationSettings
 from oms.storage import clients

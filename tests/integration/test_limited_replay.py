@@ -19,13 +19,15 @@ from oms import clock
 from oms.errors import Conflict
 from oms.flows import backorders
 from oms.flows import check as flow
+from oms.flows.allocate import allocate_step
 from oms.flows.capture import capture_step, place
-from oms.flows.fulfillment import allocate_step, reject_work, ship_packages
 from oms.flows.idempotency import Request
 from oms.flows.inventory import counted
 from oms.flows.records import load_batch
+from oms.flows.reports import reject_work, ship_packages
 from oms.fulfillment.work import RejectRequest, ShipRequest
-from oms.inventory.stock import Stock, StockBatch
+from oms.inventory.stock import Stock
+from oms.inventory.stock_requests import StockBatch
 from oms.orders.order import Order
 from oms.orders.placing import read_order
 from oms.settings import LocationSettings

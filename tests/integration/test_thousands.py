@@ -10,11 +10,12 @@ import pytest
 from oms import clock
 from oms.errors import Conflict
 from oms.flows import backorders
+from oms.flows.allocate import allocate_step
 from oms.flows.capture import place
-from oms.flows.fulfillment import allocate_step
 from oms.flows.idempotency import Request
 from oms.flows.inventory import availability, counted
-from oms.inventory.stock import AvailabilityQuery, Stock
+from oms.inventory.stock import Stock
+from oms.inventory.stock_requests import AvailabilityQuery
 from oms.orders.placing import read_order
 from oms.settings import LocationSettings
 from oms.storage.codec import encode

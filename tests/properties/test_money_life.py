@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from oms.errors import OmsError
-from oms.flows.fulfillment import ship_packages
 from oms.flows.idempotency import Request
+from oms.flows.reports import ship_packages
 from oms.flows.tenders import pay_due
 from oms.fulfillment import arrivals, work
 from oms.orders import quantities

@@ -18,10 +18,10 @@ import pytest
 
 from oms import clock
 from oms.errors import OmsError, Retryable
+from oms.flows.allocate import allocate_step
 from oms.flows.capture import Placed, capture_step, place
 from oms.flows.capture_payment import capture_payment_step
 from oms.flows.credit import Credit, put_account
-from oms.flows.fulfillment import allocate_step
 from oms.flows.gateways import GATEWAYS
 from oms.flows.idempotency import Request
 from oms.flows.inventory import counted

@@ -9,7 +9,7 @@ from oms.fulfillment import arrivals, work
 from oms.inventory.backorders import grant
 from oms.inventory.stock import Stock
 from oms.orders import capture
-from oms.orders.order import Claim, Order, StockChange
+from oms.orders.order import Claim, Order, StockChange, tracking_key
 from oms.orders.placing import read_order
 from oms.orders.records import FulfillmentOrder, Return, Shipment
 from oms.orders.statuses import order_status
@@ -222,7 +222,7 @@ def receive(order: Order, world: World, ret: Return, line_id: str, quantity: int
 
 def claim(number: str) -> dict[str, Claim]:
     """The claim of a new tracking number, as the edge hands it in."""
-    return {number: Claim(work.tracking_key(number), {})}
+    return {number: Claim(tracking_key(number), {})}
 
 
 def _rows(quantities: dict[str, int]) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from oms.clock import later
 from oms.errors import Conflict, InProgress, Invalid
 from oms.orders import capture, statuses
 from oms.orders.order import Order, StockChange
-from oms.orders.placing import read_tender
 from oms.payments import ledger
+from oms.payments.tender_request import read_tender
 from tests.support.orders import a_card, a_group, a_line, an_order, paid
 from tests.unit.memory import GATEWAYS, NOW, World
 

@@ -27,12 +27,13 @@ from oms.fulfillment.reroute import DrainRequest, reroute
 from oms.inventory.loads import LoadRequest
 from oms.inventory.repair_requests import RepairRequest
 from oms.inventory.reservation_requests import FulfillRequest, ReservationChange, ReservationRequest, TransferRequest
-from oms.inventory.stock import AvailabilityQuery, ShardCount, StockBatch, StockCount
+from oms.inventory.stock_requests import AvailabilityQuery, ShardCount, StockBatch, StockCount
 from oms.machines.executions import change_execution, fulfillment_execution, order_execution, return_execution, started_by
 from oms.machines.outcomes import outcome
 from oms.orders import capture
+from oms.orders.hold_request import HoldRequest
 from oms.orders.order import Order
-from oms.orders.placing import HoldRequest, PlaceOrder, content_digest, read_order, read_tender
+from oms.orders.placing import PlaceOrder, content_digest, read_order
 from oms.orders.pricing import price
 from oms.orders.records import Entry, FulfillmentOrder, ProcessException, Wait
 from oms.payments.account_settings import AccountSettings
@@ -42,7 +43,7 @@ from oms.payments.ledger import fold
 from oms.payments.news import read_sandbox
 from oms.payments.receipts import ReceivedPayment, receive_payment
 from oms.payments.stripe_news import read_stripe
-from oms.payments.tender_request import Tender
+from oms.payments.tender_request import Tender, read_tender
 from oms.returns import returns
 from oms.returns.preview import foresee
 from oms.returns.rules import ReturnRule

@@ -10,7 +10,7 @@ from oms.orders.order import Order
 from oms.orders.records import FulfillmentOrder, ProcessException
 from oms.payments.cover import hold_uncovered
 from oms.payments.funds import ensure_funds
-from oms.service import exceptions
+from oms.service import closing, exceptions
 from oms.service.notes import NoteRequest, add_note
 from tests.support.orders import an_order, paid
 from tests.unit.memory import NOW, World
@@ -151,10 +151,10 @@ def test_unpaid_work_may_be_cancelled_and_the_change_is_worth_what_it_would_have
 
 def test_what_is_paid_meanwhile_is_released_and_nobody_needs_to_decide() -> None:
     order, fo, problem = unpaid()
-    exceptions.release_paid(order)
+    closing.release_paid(order)
     assert (fo.status, exceptions.find(order, problem.id).status) == ("on_hold", "open")
     order.now = NOW  # as if the authorization had not run out
-    exceptions.release_paid(order)
+    closing.release_paid(order)
     closed = exceptions.find(order, problem.id)
     assert (fo.status, fo.held_by, closed.status, closed.action) == ("released", None, "resolved", "paid")
 

@@ -11,8 +11,8 @@ from oms.clock import later
 from oms.errors import Conflict, Forbidden, NotFound
 from oms.machines.outcomes import outcome
 from oms.orders import capture, holds
+from oms.orders.hold_request import HoldRequest
 from oms.orders.order import Order
-from oms.orders.placing import HoldRequest
 from oms.orders.records import Hold, Wait
 from oms.payments.tender_request import Tender
 from oms.settings import ChannelSettings

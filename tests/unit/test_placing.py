@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from oms.errors import Invalid
-from oms.orders.placing import content_digest, read_order, read_tender
+from oms.orders.placing import content_digest, read_order
+from oms.payments.tender_request import read_tender
 from tests.support.orders import a_card, a_group, a_line, a_tax, an_order
 
 

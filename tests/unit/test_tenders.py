@@ -10,11 +10,12 @@ from oms.clock import later
 from oms.errors import Conflict, Invalid
 from oms.orders import statuses
 from oms.orders.order import Order
-from oms.orders.placing import content_digest, read_order, read_tender
+from oms.orders.placing import content_digest, read_order
 from oms.payments.account_settings import AccountSettings
 from oms.payments.accounts import Account
 from oms.payments.funds import ensure_funds
 from oms.payments.ledger import authorizations, fold
+from oms.payments.tender_request import read_tender
 from oms.payments.tenders import add_tender
 from oms.settings import ChannelSettings
 from tests.support.orders import a_card, a_line, an_order

@@ -37,6 +37,6 @@ def test_a_count_is_a_new_one_each_time() -> None:
 
 
 def test_the_api_takes_the_records() -> None:
-    from oms.inventory.stock import StockBatch
+    from oms.inventory.stock_requests import StockBatch
 
     StockBatch.model_validate({"records": [*supplies([sale("1", A=2)]), *counts([sale("1", B=2)], 70)]})

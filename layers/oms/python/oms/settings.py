@@ -1,6 +1,6 @@
 """What a merchant sets: locations, channels, delivery methods."""
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 from typing import Annotated, Any, Literal, Self
 

@@ -23,6 +23,12 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
+class NoBody(Wire):
+    """Actions that need no words."""
+
+    note: Text | None = None
+
+
 def _rate(text: str) -> str:
     try:
         rate = Decimal(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,17 +11,14 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import Response
 
 from oms.api import quotes
-from oms.api.agents import agent
 from oms.api.commands import command
-from oms.api.http import client_of, header, json_body, parsed, reply
+from oms.api.http import header, json_body, parsed, reply
 from oms.api.service import order_answer
 from oms.errors import Conflict, Stale
 from oms.orders.order import Order
 from oms.orders.statuses import totals
 from oms.orders.view import line_views
 from oms.payments.records import Change
-from oms.returns.requests import ReasonRequest
-from oms.service.approvals import approved, ask_approval, must_be_allowed, needs_approval, rejected, waiting
 from oms.service.asking import Asked
 from oms.service.changes import change_view
 from oms.service.figures import Figures, figures, foresee
@@ -100,38 +97,13 @@ def change_order(app: APIGatewayHttpResolver, order_id: str, kind: Kind, caller:
         order.must_be_live()
         now = _expect_quoted(order, body.get("quote_id"), about, quoted, lambda fresh: kind.look(fresh, act_as_quoted))
         if settings().roles and not caller.self_service and kind.limited(request):
-            now, who = now or look(order).figures, agent(app, settings())
-            if needs_approval(order, kind.route, now, who, settings()):
-                return ask_approval(order, kind.route, asked, now, who).id
+            from oms.api.approvals import ask_first  # noqa: PLC0415 few shops limit their agents
+
+            if waits := ask_first(app, order, kind.route, asked, now or look(order).figures):
+                return waits
         return " ".join(change.id for change in act(order))
 
     return command(app, order_id, run, partial(kind.view or changed, caller), status=partial(status_of, kind.made), caller=caller)
-
-
-def decide_approval(app: APIGatewayHttpResolver, order_id: str, change_id: str, action: str, kinds: Mapping[str, Kind]) -> Response[str]:
-    """Approve what waits, which is done then if it still comes to what was seen (else 412), or reject it."""
-    note = parsed(json_body(app, required=False), ReasonRequest).reason
-
-    def run(order: Order) -> str:
-        change, approval = waiting(order, change_id)
-        who = agent(app, settings())
-        must_be_allowed(order, approval, who, settings())
-        if action == "reject":
-            rejected(order, change, who, note)
-            return change_id
-        kind = kinds[approval.route]
-        request = parsed(approval.body, kind.model)
-
-        def act(fresh: Order) -> Sequence[Any]:
-            return kind.act(fresh, request, Caller("agent", approval.by))
-
-        now = kind.look(order, act).figures
-        if now != approval.figures:
-            raise Stale("it would not come to what was asked for any more; reject it and ask anew", kind="stale-quote", current=now)
-        approved(order, change, who)
-        return " ".join(dict.fromkeys([change_id, *(made.id for made in act(order))]))
-
-    return command(app, order_id, run, partial(changed, Caller("agent", client_of(app))))
 
 
 def status_of(made: int, order: Order, subjects: Any) -> int:

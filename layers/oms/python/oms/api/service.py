@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
+from oms.api.commands import Act
 from oms.api.http import client_of, may, subject_of
-from oms.errors import Forbidden
+from oms.errors import Forbidden, NotFound
+from oms.ids import order_of
 from oms.orders.order import Order
 from oms.orders.records import Personal
 from oms.orders.view import order_view, return_view
@@ -22,6 +25,31 @@ def caller_of(app: APIGatewayHttpResolver) -> Caller:
     if may(app, "self") and (subject := subject_of(app)):
         return Caller("customer", subject)
     raise Forbidden("this needs the scope service.write, or self for one's own orders")
+
+
+def agent_of(app: APIGatewayHttpResolver) -> Caller:
+    """The caller of a route that is for agents alone."""
+    return Caller("agent", client_of(app))
+
+
+def order_id_of(record_id: str, what: str) -> str:
+    """The order that a record is of; NotFound for an id that belongs to none."""
+    order_id = order_of(record_id)
+    if order_id is None:
+        raise NotFound(f"there is no {what} '{record_id}'")
+    return order_id
+
+
+def chosen(acts: Mapping[str, Act], action: str, what: str) -> Act:
+    """One of the actions that a record has; NotFound names them all."""
+    if action not in acts:
+        raise NotFound(f"{what} has no action '{action}'; it has {', '.join(sorted(acts))}")
+    return acts[action]
+
+
+def answer_with_order(order: Order, _: Any) -> dict[str, Any]:
+    """The whole order, as agents see it."""
+    return order_view(order, order.personal or Personal())
 
 
 def return_answer(caller: Caller, order: Order, return_id: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from oms.fulfillment.capacity import window
-from oms.routing.sourcing import StockRows
+from oms.routing.serving import StockRows
 from oms.settings import Location, Settings
 from oms.storage.capacity import taken_between, taken_in
 

@@ -29,21 +29,21 @@ from oms.orders.capture import (
     conclude_capture,
     is_refused,
     note,
-    number_key,
     reserve_skus,
     retry_declined,
     take,
     take_lease,
 )
-from oms.orders.order import Order
+from oms.orders.order import Order, number_key
 from oms.orders.placing import PlaceOrder, content_digest
 from oms.orders.quantities import open_units, reserved
 from oms.payments.accounts import Account
 from oms.payments.gateway import StillPending, Unsure
 from oms.payments.records import TERMS
 from oms.payments.tender_request import Tender, gateway_name
+from oms.storage.claims import claim_of
 from oms.storage.inventory import stock_of, stock_to_sell
-from oms.storage.orders import Cause, StockShort, Taken, claim_of, commit, load, update
+from oms.storage.orders import Cause, StockShort, Taken, commit, load, update
 from oms.storage.reservations import beside, find
 from oms.storage.settings import settings
 from oms.storage.table import Lost

@@ -8,9 +8,9 @@ from typing import Any
 
 from oms.carriers.tracking import Tracking, apply
 from oms.errors import Retryable
-from oms.fulfillment.work import tracking_key
-from oms.orders.order import Order
-from oms.storage.orders import Cause, claim_of, keep_for_later, update
+from oms.orders.order import Order, tracking_key
+from oms.storage.claims import claim_of, keep_for_later
+from oms.storage.orders import Cause, update
 from oms.storage.table import Lost
 
 _KEPT_SECONDS = 30 * 24 * 3600

@@ -17,7 +17,8 @@ from oms.flows.shortages import raise_drift
 from oms.inventory.conservation import FIGURES, Finding, Queue, Shelf, Word, confirmed, of_queue, of_shelf, view
 from oms.orders.order import Order
 from oms.storage import conservation as store
-from oms.storage.orders import Cause, keep_answer
+from oms.storage.claims import keep_answer
+from oms.storage.orders import Cause
 from oms.storage.settings import settings
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ from oms.flows.gateways import GATEWAYS
 from oms.flows.money import move
 from oms.flows.secure_payment import renew
 from oms.fulfillment.work import follow_holds
-from oms.orders.capture import number_key
 from oms.orders.holds import let_go
-from oms.orders.order import Order
+from oms.orders.order import Order, number_key
 from oms.orders.placing import PlaceOrder
 from oms.orders.records import Origin
 from oms.payments.accounts import Account
@@ -30,12 +29,13 @@ from oms.payments.payouts import EXCHANGE
 from oms.payments.records import TERMS, Change, Exchange
 from oms.payments.releases import unneeded
 from oms.payments.transfers import Transfer, moved, settled
-from oms.routing.sourcing import Left, StockRows
+from oms.routing.serving import Left, StockRows
 from oms.service.exchange_news import exchange_of, give_back_surplus, give_up, is_over, moved_over, nothing_left, outcome, refuse, told
 from oms.service.exchange_order import Desk
 from oms.service.follow import follow_change
+from oms.storage.claims import claim_of
 from oms.storage.inventory import stock_of
-from oms.storage.orders import Cause, claim_of, load, update
+from oms.storage.orders import Cause, load, update
 from oms.storage.settings import settings
 
 _UNTIL_CAPTURED = 15

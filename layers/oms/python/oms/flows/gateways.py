@@ -9,9 +9,9 @@ from typing import cast
 
 from oms.errors import Fault, invalid
 from oms.flows.breakers import Guarded
+from oms.payments.clearing import Clearing
 from oms.payments.gateway import Gateway, Gateways, Instruction, Outcome
 from oms.payments.manual import Manual
-from oms.payments.payouts import Clearing
 from oms.payments.records import Payment
 from oms.payments.sandbox import Sandbox
 from oms.storage.secrets import gateway_keys

@@ -8,7 +8,8 @@ from oms.clock import stamp
 from oms.fulfillment.work import follow_holds, to_follow
 from oms.orders.holds import expire_holds, expired
 from oms.orders.order import Order
-from oms.storage.orders import ALARM_SHARDS, Cause, alarm_list, listed, update
+from oms.storage.lists import ALARM_SHARDS, alarm_list, listed
+from oms.storage.orders import Cause, update
 
 _PAGE = 100
 _LEFT = 30  # seconds that a sweep leaves to the other sweeps

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from oms.errors import Invalid
-from oms.storage.orders import claim_of
+from oms.storage.claims import claim_of
 
 _KEPT_SECONDS = 30 * 24 * 3600
 

@@ -9,7 +9,8 @@ from oms.clock import later, stamp
 from oms.errors import Fault, invalid
 from oms.flows.idempotency import Request
 from oms.inventory.counts import COUNT, Movement, difference_now, on_hand_now
-from oms.inventory.stock import AvailabilityQuery, Stock, StockCount, group_view, view
+from oms.inventory.stock import Stock, group_view, view
+from oms.inventory.stock_requests import AvailabilityQuery, StockCount
 from oms.settings import Location
 from oms.storage.inventory import movements, stock_at, stock_of, write_count
 from oms.storage.settings import settings

@@ -7,13 +7,13 @@ from typing import Any
 from oms.carriers.labels import CARRIERS, LabelOrder
 from oms.carriers.tracking import Tracking
 from oms.errors import Conflict
-from oms.fulfillment.work import tracking_key
 from oms.machines.outcomes import after_goods, go
-from oms.orders.order import Claim, Order
+from oms.orders.order import Claim, Order, tracking_key
 from oms.orders.records import Label, Personal, Return
 from oms.returns import labels
 from oms.returns.states import find, shipped_from, wants_label
-from oms.storage.orders import Cause, claim_of, load, update
+from oms.storage.claims import claim_of
+from oms.storage.orders import Cause, load, update
 from oms.storage.settings import settings
 
 

@@ -22,7 +22,7 @@ from oms.orders.capture import accept, release_lines
 from oms.orders.large import Routed, begin_decline, end_decline, holding, keep_lease, lacking, parts, refused, reserve_part, route
 from oms.orders.order import Order
 from oms.orders.placing import PlaceOrder
-from oms.routing.sourcing import StockRows
+from oms.routing.serving import StockRows
 from oms.settings import Settings
 from oms.storage.inventory import stock_at_places, stock_of
 from oms.storage.orders import Cause, StockShort, Taken, commit, load, update

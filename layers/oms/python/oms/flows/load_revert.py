@@ -19,8 +19,8 @@ from oms.inventory.load_outcomes import Outcome, refusal
 from oms.inventory.loads import Load
 from oms.inventory.stock import Stock
 from oms.storage import loads as stored
+from oms.storage.claims import claim_of
 from oms.storage.inventory import stock_at, write_count
-from oms.storage.orders import claim_of
 from oms.storage.table import Lost
 
 _ATTEMPTS = 12

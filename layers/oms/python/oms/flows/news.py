@@ -6,48 +6,45 @@ Like relay for orders: every action is decided from what is stored and is safe t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from oms.events import record_events
-from oms.flows import backorders, blocks, gift_cards, load_run, reroute, shards
-from oms.flows.expiry import sweep_reservations
-from oms.flows.holds import sweep_holds
 from oms.flows.relay import put_events
-from oms.flows.shortages import note_short
 from oms.orders.records import Entry
 from oms.storage.clients import client
 from oms.storage.environment import environment
 
 SecondsLeft = Callable[[], float]
-Action = Callable[[Mapping[str, Any], SecondsLeft], None]
-ACTIONS: dict[str, Action] = {
-    "stock.arrived": backorders.arrived,
-    "stock.expected": backorders.arrived,
-    "backorder.queued": backorders.queued,
-    "backorder.left": backorders.arrived,
-    "stock.short": note_short,
-    "stock.blocked": blocks.blocked,
-    "gift_card.delivered": gift_cards.activate,
-    "exception.resolved": reroute.reroute_short,
-    "location.drain": reroute.continue_drain,
-    "shards.changed": shards.changed,
-    "shards.uneven": shards.changed,
-    "load.requested": load_run.run,
-    "load.continued": load_run.run,
-    "load.approved": load_run.run,
-    "load.reverting": load_run.run,
-    "load.short": load_run.report_short,
+ACTIONS = {
+    "stock.arrived": "backorders.arrived",
+    "stock.expected": "backorders.arrived",
+    "backorder.queued": "backorders.queued",
+    "backorder.left": "backorders.arrived",
+    "stock.short": "shortages.note_short",
+    "stock.blocked": "blocks.blocked",
+    "gift_card.delivered": "gift_cards.activate",
+    "exception.resolved": "reroute.reroute_short",
+    "location.drain": "reroute.continue_drain",
+    "shards.changed": "shards.changed",
+    "shards.uneven": "shards.changed",
+    "load.requested": "load_run.run",
+    "load.continued": "load_run.run",
+    "load.approved": "load_run.run",
+    "load.reverting": "load_run.run",
+    "load.short": "load_run.report_short",
 }
-"""What a fact calls for, by its type; the others are only published."""
-SWEEPS: dict[str, Callable[[SecondsLeft], int]] = {
-    "reservations": sweep_reservations,
-    "holds": sweep_holds,
-    "backorders": backorders.sweep,
-    "shards": shards.sweep,
-    "loads": load_run.sweep,
+"""What a fact calls for, by its type: a function of a flow, read when the first comes, of the fact's data and the seconds left. The others
+are only published."""
+SWEEPS = {
+    "reservations": "expiry.sweep_reservations",
+    "holds": "holds.sweep_holds",
+    "backorders": "backorders.sweep",
+    "shards": "shards.sweep",
+    "loads": "load_run.sweep",
 }
-"""What the clock calls for: name to a function that does what is due and returns how much that was."""
+"""What the clock calls for: name to a function, likewise, of the seconds left, that does what is due and returns how much that was."""
 _TRIES = 2
 
 
@@ -65,7 +62,7 @@ def relay_one(image: dict[str, Any], seconds_left: SecondsLeft) -> None:
         raise error
     for fact in entry.facts:
         if fact.type in ACTIONS:
-            ACTIONS[fact.type](fact.data, seconds_left)
+            function(ACTIONS[fact.type])(fact.data, seconds_left)
 
 
 def sweep(seconds_left: SecondsLeft) -> dict[str, int]:
@@ -74,13 +71,20 @@ def sweep(seconds_left: SecondsLeft) -> dict[str, int]:
     failed: Exception | None = None
     for name, due in SWEEPS.items():
         try:
-            report[name] = due(seconds_left)
+            report[name] = function(due)(seconds_left)
         except Exception as error:
             # Raised when the others have had their turn: the function's alarm must hear of it.
             failed = error
     if failed:
         raise failed
     return report
+
+
+def function(name: str) -> Callable[..., Any]:
+    """A function of a flow by its name, "<flow>.<function>"."""
+    flow, _, function_name = name.partition(".")
+    found: Callable[..., Any] = getattr(import_module(f"oms.flows.{flow}"), function_name)
+    return found
 
 
 def _try(image: dict[str, Any], seconds_left: SecondsLeft) -> bool:

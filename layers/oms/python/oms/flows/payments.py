@@ -9,7 +9,8 @@ from oms.ids import order_of
 from oms.orders.order import Order
 from oms.payments.news import PaymentNews
 from oms.payments.outside import take_in
-from oms.storage.orders import Cause, claim_of, keep_for_later, update
+from oms.storage.claims import claim_of, keep_for_later
+from oms.storage.orders import Cause, update
 from oms.storage.table import Lost
 
 _KEPT_SECONDS = 2 * 365 * 24 * 3600

@@ -35,7 +35,8 @@ from oms.service.cancellations import decide_overdue, overdue
 from oms.storage.clients import client
 from oms.storage.environment import environment
 from oms.storage.inventory import stock_of
-from oms.storage.orders import ENDED_SHARDS, Cause, ended_list, listed, load, status_lists, update
+from oms.storage.lists import ENDED_SHARDS, ended_list, listed, status_lists
+from oms.storage.orders import Cause, load, update
 from oms.storage.unplaced import give_up, left_behind
 
 _OPEN_STATUSES = ("received", "open", "on_hold")

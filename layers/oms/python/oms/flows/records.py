@@ -19,10 +19,11 @@ from oms.flows.inventory import changed, check_location, counted, moment
 from oms.inventory.counts import difference_now, on_hand_now
 from oms.inventory.load_file import check, reason_of
 from oms.inventory.load_outcomes import Outcome
-from oms.inventory.stock import LoadRecord, Stock, StockBatch, StockRecord
+from oms.inventory.stock import Stock
+from oms.inventory.stock_requests import LoadRecord, StockBatch, StockRecord
+from oms.storage.claims import claim_of, keep_answer
 from oms.storage.inventory import movements, stock_at
 from oms.storage.loads import movement_at
-from oms.storage.orders import claim_of, keep_answer
 from oms.storage.table import Lost
 
 _ATTEMPTS = 12

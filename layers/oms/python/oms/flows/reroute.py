@@ -14,7 +14,8 @@ from oms.orders.order import Order
 from oms.storage.codec import encode
 from oms.storage.environment import environment
 from oms.storage.inventory import record_note, stock_of
-from oms.storage.orders import Cause, listed, load, update
+from oms.storage.lists import listed
+from oms.storage.orders import Cause, load, update
 from oms.storage.settings import settings
 from oms.storage.table import Cancelled, Write, write
 

@@ -27,7 +27,7 @@ from oms.payments.releases import unneeded
 from oms.payments.renewal import missing_in_all, renew_until
 from oms.payments.transfers import Transfer, moved, settled
 from oms.service.changes import find, settled_change, uninvoiced_parcels
-from oms.service.exceptions import release_paid
+from oms.service.closing import release_paid
 from oms.storage.orders import Cause, load, update
 
 _UNTIL_INVOICED = 15

@@ -14,7 +14,8 @@ from oms.clock import stamp
 from oms.errors import NotFound
 from oms.flows.idempotency import Request
 from oms.inventory.shards import transfers
-from oms.inventory.stock import ShardCount, Stock
+from oms.inventory.stock import Stock
+from oms.inventory.stock_requests import ShardCount
 from oms.storage.codec import encode
 from oms.storage.environment import environment
 from oms.storage.inventory import note, rows_of, stock_at

@@ -25,7 +25,8 @@ from oms.routing.simulation_request import SimulationRequest, demands_of, destin
 from oms.routing.sourcing import choices, rules_for
 from oms.settings import Settings
 from oms.storage.inventory import stock_of
-from oms.storage.orders import listed, load, status_lists
+from oms.storage.lists import listed, status_lists
+from oms.storage.orders import load
 from oms.storage.settings import settings
 
 _PAST = ("open", "on_hold", "completed")

@@ -18,7 +18,8 @@ from oms.orders.statuses import totals
 from oms.payments.cover import hold_uncovered
 from oms.payments.releases import after_release
 from oms.routing.route import Plan
-from oms.routing.sourcing import Left, StockRows, may_serve, pin, source
+from oms.routing.serving import Left, StockRows, may_serve, pin
+from oms.routing.sourcing import source
 from oms.service.changes import open_change
 from oms.settings import Location, Settings
 

@@ -15,7 +15,8 @@ from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
 from oms.orders.reserve import shortage
 from oms.payments.records import ChangeLine
-from oms.routing.sourcing import Left, StockRows, sale, source
+from oms.routing.serving import Left, StockRows, sale
+from oms.routing.sourcing import source
 from oms.service.changes import begin_change, go_on
 from oms.service.pay_back import pay_back
 from oms.service.stages import returning_units

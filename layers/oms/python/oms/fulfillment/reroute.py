@@ -11,7 +11,8 @@ from oms.fulfillment.capacity import Ahead
 from oms.fulfillment.work import check, settle_status, take_back
 from oms.orders.order import Order
 from oms.orders.records import FulfillmentOrder
-from oms.routing.sourcing import Left, StockRows, pin, source
+from oms.routing.serving import Left, StockRows, pin
+from oms.routing.sourcing import source
 from oms.settings import Settings
 from oms.wire import Text, Wire
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from oms.money.units import count, highest
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import cancel_units, open_units, reserved
 from oms.orders.records import LineState, PlacedGroup
-from oms.routing.sourcing import may_serve
+from oms.routing.serving import may_serve
 from oms.service.stages import free_units
-from oms.settings import Settings
+
+if TYPE_CHECKING:
+    from oms.settings import Settings
 
 NO_PLACE = "no location can serve it"
 _MOST_NAMED = 40

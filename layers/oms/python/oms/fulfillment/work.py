@@ -93,12 +93,6 @@ class CollectRequest(Wire):
     collected_by: Name | None = None
 
 
-class NoBody(Wire):
-    """Actions that need no words."""
-
-    note: Text | None = None
-
-
 REQUESTS: dict[str, type[Wire]] = {"ship": ShipRequest, "reject": RejectRequest, "reroute": RerouteRequest, "collect": CollectRequest}
 Effects = Mapping[str, str]
 """What a reason says about the stock of what it was given for: "zero" or "recount"; the others say nothing."""
@@ -222,11 +216,6 @@ def deliver(order: Order, fo: FulfillmentOrder) -> None:
     """Somebody other than a carrier confirms that all parcels have arrived."""
     check(fo, "deliver")
     arrive(order, order.under_way(fo.id), order.now)
-
-
-def tracking_key(number: str) -> str:
-    """The unique name of a tracking number."""
-    return f"tracking#{number}"
 
 
 def _no_action(action: str) -> NotFound:

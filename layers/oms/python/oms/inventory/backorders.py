@@ -10,7 +10,8 @@ from oms.inventory.promises import expected_behind, promise, promise_from_stock
 from oms.inventory.stock import Stock
 from oms.orders.order import Order, StockChange
 from oms.orders.records import Waiting
-from oms.routing.sourcing import StockRows, may_come_from, source
+from oms.routing.serving import StockRows
+from oms.routing.sourcing import may_come_from, source
 from oms.settings import Location, Settings
 
 

@@ -4,7 +4,7 @@ Law: on_hand = the last count + every movement after its `effective_at`. A count
 bring back what was shipped in between.
 """
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 from collections.abc import Iterable
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from oms.errors import Fault, Invalid, Refused, invalid
-from oms.inventory.stock import LoadRecord
+from oms.inventory.stock_requests import LoadRecord
 from oms.wire import faults_of
 
 LONGEST_LINE = 65_536

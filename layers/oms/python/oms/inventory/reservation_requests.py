@@ -1,6 +1,6 @@
 """What callers send about checkout reservations (contract: `POST /v1/reservations`)."""
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 from typing import Annotated, Self
 

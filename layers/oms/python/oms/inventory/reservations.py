@@ -9,7 +9,7 @@ What a reservation holds is its lines' pins, whatever its status: one that has e
 transaction has room for so many, and stays in the due index until it holds nothing.
 """
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 import random
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from oms.errors import Conflict, expect_version
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
 from oms.orders.records import Fact, Record
-from oms.routing.sourcing import may_serve
+from oms.routing.serving import may_serve
 from oms.settings import Settings
 from oms.stored import Stored
 

@@ -12,7 +12,7 @@ from oms.inventory.reservation_requests import MOST_LINES, FulfillRequest, Reser
 from oms.inventory.reservations import HeldLine, Reservation, ReservationRecord, figures, lower
 from oms.orders.order import StockChange
 from oms.routing.route import Demand, Destination, Place, Plan, Rules, plan
-from oms.routing.sourcing import StockRows, sale
+from oms.routing.serving import StockRows, sale
 from oms.settings import Settings
 
 

@@ -1,4 +1,4 @@
-"""Stock of one SKU at one location, and what callers send about it.
+"""Stock of one SKU at one location.
 
     spare     = on_hand - reserved - safety_stock      what is neither promised nor kept back
     available = spare - queued                         what a sale may take: the waiting queue comes first
@@ -7,16 +7,12 @@ Both are kept with the figures, so that a sale is one condition. A backordered u
 negative, and what arrives there belongs to the queue before a new sale can have it.
 """
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 from typing import Any
 
-from pydantic import Field
-
 from oms.errors import Stale, expect_version
-from oms.inventory.shards import MOST
 from oms.stored import Stored
-from oms.wire import Count, Key, Moment, Quantity, SignedAmount, Wire
 
 
 class Stock(Stored):
@@ -71,61 +67,6 @@ class Stock(Stored):
     def overstock(self) -> int:
         """Units above the target level; 0 where no level is set."""
         return max(0, self.available - self.target) if self.target is not None and not self.blocked else 0
-
-
-class Arrival(Wire):
-    """Supply that is expected."""
-
-    expected_at: Moment
-    quantity: Quantity
-    reference: Key | None = None
-
-
-class StockCount(Wire):
-    """`PUT /v1/inventory/{sku}/{location_id}`."""
-
-    on_hand: Count
-    safety_stock: Count = 0
-    effective_at: Moment | None = None
-    futures: list[Arrival] = Field([], max_length=50)
-    target: Count | None = None
-
-
-class ShardCount(Wire):
-    """`PUT /v1/inventory/{sku}/{location_id}/shards`: how many rows the sales of a hot item share."""
-
-    shards: int = Field(ge=1, le=MOST, strict=True)
-
-
-class StockRecord(Wire):
-    """One record of `POST /v1/inventory/batch`: a count or a change, once per record id."""
-
-    record_id: Key
-    sku: Key
-    location_id: Key
-    on_hand: Count | None = None
-    delta: SignedAmount | None = None
-    effective_at: Moment | None = None
-
-
-class LoadRecord(StockRecord):
-    """One record of a file that is loaded."""
-
-    safety_stock: Count | None = None
-
-
-class StockBatch(Wire):
-    """`POST /v1/inventory/batch`."""
-
-    records: list[StockRecord] = Field(min_length=1, max_length=100)
-
-
-class AvailabilityQuery(Wire):
-    """`POST /v1/inventory/availability`."""
-
-    skus: list[Key] = Field(min_length=1, max_length=100)
-    location_ids: list[Key] = Field([], max_length=100)
-    group_ids: list[Key] = Field([], max_length=100)
 
 
 def view(stock: Stock) -> dict[str, Any]:

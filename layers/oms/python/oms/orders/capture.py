@@ -10,7 +10,7 @@ from oms.errors import Conflict, Fault, InProgress, invalid
 from oms.ids import new_order_id
 from oms.inventory.reservations import Reservation, take_over
 from oms.orders.holds import hold_for_remorse, let_go, place_hold
-from oms.orders.order import Claim, Order, StockChange
+from oms.orders.order import Claim, Order, StockChange, number_key
 from oms.orders.placing import PlaceOrder, content_digest
 from oms.orders.pricing import Priced, price
 from oms.orders.records import Lease, LineState, Personal, Placed, Summary
@@ -25,18 +25,13 @@ from oms.payments.records import Payment
 from oms.payments.requests import ask, conclude
 from oms.payments.tender_request import Tender
 from oms.payments.tenders import add_tenders, cover_faults, difference, known_faults
-from oms.routing.sourcing import Left, StockRows
+from oms.routing.serving import Left, StockRows
 from oms.settings import Settings
 
 MOST_SKUS, MOST_LINES = 40, 200
 """Of an order that is captured in one transaction; one with more is large (design section 4)."""
 LEASE_SECONDS = 25
 """Longer than the synchronous door may take (API Gateway gives up after 30), so a live lease means a live capture."""
-
-
-def number_key(channel: str, order_number: str) -> str:
-    """The unique name that an order holds unless it was declined."""
-    return f"number#{channel}#{order_number}"
 
 
 def take(

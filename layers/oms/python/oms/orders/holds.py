@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from oms.clock import later
 from oms.errors import Conflict, Forbidden, NotFound
+from oms.orders.hold_request import HoldRequest
 from oms.orders.order import Order
-from oms.orders.placing import HoldRequest
 from oms.orders.records import Hold
 from oms.settings import Settings
 

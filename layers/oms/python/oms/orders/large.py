@@ -17,7 +17,8 @@ from oms.orders.order import Order
 from oms.orders.quantities import open_units, reserved
 from oms.orders.records import Lease
 from oms.orders.reserve import shortage
-from oms.routing.sourcing import Left, StockRows, pin, source
+from oms.routing.serving import Left, StockRows, pin
+from oms.routing.sourcing import source
 from oms.settings import Settings
 
 _MOST_NAMED = 20

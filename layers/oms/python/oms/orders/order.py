@@ -65,6 +65,16 @@ class Claim:
     release: bool = False
 
 
+def number_key(channel: str, order_number: str) -> str:
+    """The unique name that an order holds unless it was declined."""
+    return f"number#{channel}#{order_number}"
+
+
+def tracking_key(number: str) -> str:
+    """The unique name of a tracking number."""
+    return f"tracking#{number}"
+
+
 @dataclass
 class Order:
     """Everything about one order."""

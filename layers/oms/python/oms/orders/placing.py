@@ -1,6 +1,6 @@
 """`POST /v1/orders`: the body, and every fault of it that can be seen without looking anything up."""
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 import hashlib
 import json
@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, Strict, ValidationError, model_validator
 
 from oms.errors import Fault, invalid
+from oms.orders.hold_request import HoldRequest
+from oms.orders.tax_request import Tax
 from oms.payments.tender_request import Tender, tender_faults, terms_faults
 from oms.wire import (
     Amount,
@@ -21,7 +23,6 @@ from oms.wire import (
     Name,
     Number,
     Quantity,
-    Rate,
     SignedAmount,
     Text,
     Wire,
@@ -62,15 +63,6 @@ class Recipient(Wire):
     name: Name
     email: Name | None = None
     phone: Name | None = None
-
-
-class Tax(Wire):
-    """One tax: `amount` is taken as it is, otherwise computed from `rate`."""
-
-    name: Name
-    rate: Rate
-    amount: Amount | None = None
-    exempt_reason: Text | None = None
 
 
 class Adjustment(Wire):
@@ -165,17 +157,6 @@ class Fee(Wire):
     taxes: list[Tax] = Field([], max_length=10)
 
 
-class HoldRequest(Wire):
-    """A reason to wait, and what waits. `release_by`: the scope, or the role, that may release it; without one, whoever has
-    service.write."""
-
-    kind: Key
-    reason: Text
-    blocks: list[Literal["allocate", "ship", "capture"]] = Field(["allocate"], min_length=1, max_length=3)
-    release_by: Key | None = None
-    expires_at: Moment | None = None
-
-
 class PlaceOrder(Wire):
     """An order as a channel sends it (contract: Orders)."""
 
@@ -220,18 +201,6 @@ def read_order(body: Any) -> PlaceOrder:
     if faults or order is None:
         raise invalid(*faults)
     return order
-
-
-def read_tender(body: Any) -> Tender:
-    """The tender in the body of `POST /v1/orders/{id}/payments`; Invalid with every fault."""
-    try:
-        tender = Tender.model_validate(body)
-    except ValidationError as error:
-        raise invalid(*faults_of(error)) from None
-    faults = tender_faults(tender)
-    if faults:
-        raise invalid(*faults)
-    return tender
 
 
 def content_digest(order: PlaceOrder) -> str:

@@ -9,8 +9,9 @@ from decimal import Decimal
 from oms.errors import Fault, invalid
 from oms.money.rounding import spread
 from oms.money.shares import Frozen, TaxMode, TaxRounding, freeze
-from oms.orders.placing import Address, Adjustment, DeliveryGroup, Line, PlaceOrder, Tax
+from oms.orders.placing import Address, Adjustment, DeliveryGroup, Line, PlaceOrder
 from oms.orders.records import Destination, PlacedFee, PlacedGroup, PlacedLine, PlacedTax
+from oms.orders.tax_request import Tax
 from oms.orders.totals import Totals, totals_of
 
 

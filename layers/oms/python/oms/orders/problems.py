@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from oms.money.currencies import show
+from oms.orders.hold_request import HoldRequest
 from oms.orders.holds import place_hold, release_hold
 from oms.orders.order import Order
-from oms.orders.placing import HoldRequest
 from oms.orders.records import ProcessException
 
 SHORT, OFF = "stock_short", "total_off"

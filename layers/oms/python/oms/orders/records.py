@@ -3,7 +3,7 @@
 Every record is one item of the order's collection. `v` is its own version: a commit replaces only what it has read.
 """
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 import json
 from typing import Any, Literal

@@ -10,7 +10,8 @@ from oms.inventory.promises import promise_from_stock
 from oms.orders.order import Order
 from oms.orders.quantities import open_units, reserved
 from oms.routing.model import Plan
-from oms.routing.sourcing import Left, StockRows, pin, source
+from oms.routing.serving import Left, StockRows, pin
+from oms.routing.sourcing import source
 from oms.settings import Settings
 
 

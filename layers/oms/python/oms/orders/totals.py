@@ -1,6 +1,6 @@
 """What an order, or a part of it, amounts to."""
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 from collections.abc import Sequence
 

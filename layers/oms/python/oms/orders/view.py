@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from oms.clock import later
-from oms.machines.executions import console_url
 from oms.money.shares import Share
 from oms.money.units import Units, count
 from oms.orders import quantities, statuses
@@ -261,6 +260,8 @@ def _named_fee(fee: ReturnFee) -> dict[str, Any]:
 
 def exception_view(order: Order, exception_id: str) -> dict[str, Any]:
     """A process exception with what can be done about it."""
+    from oms.machines.executions import console_url  # noqa: PLC0415 few orders have an exception
+
     problem = order.exceptions[exception_id]
     about = {"fulfillment_order_id": problem.subject} if problem.subject.startswith("fo_") else {}
     about |= {"return_id": problem.subject} if problem.subject.startswith("ret_") else {}

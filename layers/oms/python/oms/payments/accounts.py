@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oms.money.currencies import show
+from oms.orders.hold_request import HoldRequest
 from oms.orders.holds import place_hold
 from oms.orders.order import Order
-from oms.orders.placing import HoldRequest
 from oms.orders.statuses import totals
 from oms.payments.funds import receivable, terms_left
 from oms.payments.records import TERMS

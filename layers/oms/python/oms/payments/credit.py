@@ -8,7 +8,7 @@ Every effect is an entry with a key made of its cause, and there is one entry pe
 ever. A hold keeps what is still `open` of it, and what of its captures is still `refundable`.
 """
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 from dataclasses import dataclass
 from typing import Literal

@@ -11,7 +11,7 @@ from oms.orders.records import ProcessException
 from oms.payments import ledger
 from oms.payments.news import PaymentNews
 from oms.payments.records import Payment, PaymentEvent
-from oms.service.exceptions import release_paid
+from oms.service.closing import release_paid
 
 
 def take_in(order: Order, payment: Payment, news: PaymentNews) -> bool:

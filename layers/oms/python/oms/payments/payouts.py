@@ -10,10 +10,13 @@ asked: the refund says `into` what it went.
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 from oms.orders.order import Order
-from oms.payments.gateway import Instruction, Outcome
 from oms.payments.records import Payment
+
+if TYPE_CHECKING:
+    from oms.payments.gateway import Instruction
 
 STORE_CREDIT, EXCHANGE = "store_credit", "exchange"
 
@@ -39,18 +42,3 @@ def gateway_of(payment: Payment, what: Instruction) -> str:
     if what.into is None:
         return payment.gateway
     return EXCHANGE if what.into == EXCHANGE else "credit"
-
-
-class Clearing:
-    """The gateway of money that moves between two of our own orders: nobody is asked, the record is the move."""
-
-    key_hours: int | None = None
-    voids_parts = True
-
-    def perform(self, what: Instruction, payment: Payment) -> Outcome:
-        """It is done as soon as it is on record."""
-        return Outcome("succeeded", what.amount, what.at, f"moved:{what.key}")
-
-    def look_up(self, what: Instruction, payment: Payment) -> Outcome | None:
-        """The same again."""
-        return self.perform(what, payment)

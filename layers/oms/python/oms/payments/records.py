@@ -1,6 +1,6 @@
 """What is stored of an order's money: tenders, invoices, credit memos, changes. Shapes only; rules live beside them."""
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 from typing import Any, Literal
 

@@ -1,16 +1,16 @@
 """A tender as a channel sends it, and every combination of its parts that makes no sense."""
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, Strict, StringConstraints
+from pydantic import Field, Strict, StringConstraints, ValidationError
 
-from oms.errors import Fault
+from oms.errors import Fault, invalid
 from oms.payments.records import TERMS
 from oms.payments.tokens import Token
-from oms.wire import MAX_AMOUNT, Amount, Key, Moment, Name, Wire
+from oms.wire import MAX_AMOUNT, Amount, Key, Moment, Name, Wire, faults_of
 
 CREDIT_METHODS = ("gift_card", "store_credit")
 """Paid from credit accounts of our own."""
@@ -127,3 +127,15 @@ def _elsewhere_faults(tender: Tender) -> list[Fault]:
         elif amounts[most] < tender.amount and not by_hand:
             faults.append(Fault(f"{amounts[most]} of the tender's {tender.amount}; nobody could take the rest", f"/{most}/amount"))
     return faults
+
+
+def read_tender(body: Any) -> Tender:
+    """The tender in the body of `POST /v1/orders/{id}/payments`; Invalid with every fault."""
+    try:
+        tender = Tender.model_validate(body)
+    except ValidationError as error:
+        raise invalid(*faults_of(error)) from None
+    faults = tender_faults(tender)
+    if faults:
+        raise invalid(*faults)
+    return tender

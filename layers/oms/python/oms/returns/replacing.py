@@ -11,7 +11,7 @@ from oms.orders.order import Order
 from oms.orders.records import Return, ReturnLine
 from oms.returns.settling import next_round, restock
 from oms.returns.states import settle_status
-from oms.routing.sourcing import StockRows
+from oms.routing.serving import StockRows
 from oms.settings import Settings
 
 

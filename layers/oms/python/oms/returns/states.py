@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from oms.errors import Conflict, NotFound
 from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
@@ -9,7 +11,9 @@ from oms.orders.quantities import available_to_return
 from oms.orders.records import PlacedLine, Return, ReturnLine
 from oms.service.claimed import refunded
 from oms.service.stages import returning_units
-from oms.settings import Settings
+
+if TYPE_CHECKING:
+    from oms.settings import Settings
 
 OVER = ("settled", "rejected", "cancelled", "expired")
 STATUSES = ("requested", "approved", "in_transit", "partially_received", "received", *OVER)

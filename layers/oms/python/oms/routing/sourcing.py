@@ -3,21 +3,15 @@ Allocate ask the same question, so that what was promised is what is confirmed u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
-from oms.inventory import shards
-from oms.inventory.stock import Stock
-from oms.orders.order import Order, StockChange
-from oms.orders.records import PlacedGroup, PlacedLine, Waiting
+from oms.orders.order import Order
+from oms.orders.records import PlacedGroup, Waiting
 from oms.routing.candidates import candidates
 from oms.routing.route import Demand, Destination, Place, Plan, Rules, plan
+from oms.routing.serving import Left, StockRows, closed
 from oms.settings import Location, Settings
-
-StockRows = Mapping[str, Sequence[Stock]]
-"""Stock rows per SKU."""
-Left = Mapping[str, int]
-"""Orders that a location with limited capacity still takes in its present window."""
 
 
 def source(
@@ -41,7 +35,7 @@ def source(
     mine = order.taken()
     places = []
     for place in settings.locations.values():
-        closed = _closed(order.placed.channel, group, place, settings)
+        shut = closed(order.placed.channel, group, place, settings)
         have, over = {}, {}
         for sku in skus:
             row = rows.get((sku, place.id))
@@ -51,7 +45,7 @@ def source(
             if units > 0:
                 have[sku], over[sku] = units, min(units, row.overstock) if row else 0
         barred = {sku: "has not delivered it before" for sku in skus if (sku, place.id) in refused}
-        places.append(_place(place, have, over, {"*": closed} if closed else barred, (left or {}).get(place.id)))
+        places.append(_place(place, have, over, {"*": shut} if shut else barred, (left or {}).get(place.id)))
     destination, rules = _destination(group), rules_for(order.placed.channel, settings, order.now)
     route = plan(demands, destination, places, rules)
     full = {place.id for place in places if place.capacity_left is not None and place.capacity_left <= 0}
@@ -64,23 +58,13 @@ def source(
     return anyhow
 
 
-def may_serve(order: Order, line: PlacedLine, settings: Settings) -> list[Location]:
-    """The places that a line may come from at all, whatever they have now."""
-    group, refused = order.group_of(line), order.summary.lines[line.id].excluded
-    return [
-        place
-        for place in settings.locations.values()
-        if not _closed(order.placed.channel, group, place, settings) and place.id not in refused
-    ]
-
-
 def may_come_from(sku: str, waiting: Waiting, settings: Settings, now: str) -> list[Location]:
     """The places that goods for a place in the queue may come from by the rules in force, whatever they have now."""
     group = PlacedGroup(id="", method=waiting.method, type=waiting.type, location_id=waiting.location_id)
     places = [
         place
         for place in settings.locations.values()
-        if not _closed(waiting.channel, group, place, settings) and place.id not in waiting.excluded
+        if not closed(waiting.channel, group, place, settings) and place.id not in waiting.excluded
     ]
     rules = rules_for(waiting.channel, settings, now)
     if not rules.group:
@@ -100,13 +84,13 @@ def choices(channel: str, group: PlacedGroup, settings: Settings, stock: StockRo
         if units := row.available_to_fulfill:
             have.setdefault(row.location_id, {})[row.sku] = units
             over.setdefault(row.location_id, {})[row.sku] = min(units, row.overstock)
-    closed = {place.id: _closed(channel, group, place, settings) for place in settings.locations.values()}
+    shut = {place.id: closed(channel, group, place, settings) for place in settings.locations.values()}
     return [
         _place(
             place,
             have.get(place.id, {}),
             over.get(place.id, {}),
-            {"*": closed[place.id]} if closed[place.id] else {},
+            {"*": shut[place.id]} if shut[place.id] else {},
             (left or {}).get(place.id),
         )
         for place in settings.locations.values()
@@ -127,35 +111,6 @@ def rules_for(channel: str, settings: Settings, now: str) -> Rules:
 
 def _centres(settings: Settings) -> dict[str, tuple[float, float]]:
     return {key: (area.latitude, area.longitude) for key, area in settings.postal_areas.items()}
-
-
-def pin(order: Order, line_id: str, place: str, units: int, stock: StockRows) -> None:
-    """Reserve units of a line at a place; of a hot item from the rows that have them."""
-    line, state = order.line(line_id)
-    state.pins[place] = state.pins.get(place, 0) + units
-    order.stock += sale(line.sku, place, units, stock, order.stock, order.draw)
-
-
-def sale(sku: str, place: str, units: int, stock: StockRows, so_far: Sequence[StockChange], draw: Callable[[], float]) -> list[StockChange]:
-    """The changes that reserve units at a place, after those the commit makes already; of a hot item in the rows that have them."""
-    row = next((row for row in stock.get(sku, ()) if row.location_id == place), None)
-    parts = dict(row.parts) if row else {}
-    for change in so_far:
-        if (change.sku, change.location_id) == (sku, place) and change.shard in parts:
-            parts[change.shard] -= change.reserve
-    taken = shards.take(units, parts, shards.order(max(parts, default=0) + 1, draw)) if len(parts) > 1 else {}
-    return [StockChange(sku, place, reserve=part, shard=shard) for shard, part in (taken or {next(iter(parts), 0): units}).items()]
-
-
-def _closed(channel: str, group: PlacedGroup, place: Location, settings: Settings) -> str:
-    """Why a place is out of the question for the whole group; empty if it is not."""
-    if group.type == "pickup" and place.id != group.location_id:
-        return "not the shop of the pickup"
-    if not place.enabled:
-        return "switched off"
-    if place.id not in settings.sells_from(channel) and group.type != "pickup":
-        return "not in the channel's location group"
-    return ""
 
 
 def _place(place: Location, have: dict[str, int], over: dict[str, int], barred: dict[str, str], left: int | None) -> Place:

@@ -23,7 +23,7 @@ from oms.payments.records import Change, ChangeLine, Claim
 from oms.service.asking import Asked
 from oms.service.changes import begin_change, go_on
 from oms.service.claimed import claimed, refunded
-from oms.service.exceptions import close_exception
+from oms.service.closing import close_exception
 from oms.service.follow import follow_change
 from oms.service.lines import by_line, quantity_at
 from oms.service.pay_back import must_be_paid, pay_back

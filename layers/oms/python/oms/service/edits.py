@@ -24,7 +24,7 @@ from oms.orders.records import LineState, PlacedTax
 from oms.orders.reserve import reserve
 from oms.orders.worth import delivery_worth
 from oms.payments.records import Change, ChangeLine
-from oms.routing.sourcing import StockRows
+from oms.routing.serving import StockRows
 from oms.service import recalls
 from oms.service.asking import Asked
 from oms.service.bundles import is_whole, parts_of, ratio, whole_of

@@ -6,7 +6,7 @@ from zlib import crc32
 
 from pydantic import Field
 
-from oms.errors import Conflict, Fault, NotFound, invalid
+from oms.errors import Fault, NotFound, invalid
 from oms.fulfillment.arrivals import arrive
 from oms.fulfillment.unfillable import give_up, why_unfillable
 from oms.fulfillment.work import cancel_work
@@ -17,6 +17,7 @@ from oms.payments.by_hand import note_by_hand
 from oms.payments.cover import release_covered, surplus
 from oms.returns.states import want_no_label
 from oms.service.changes import open_change
+from oms.service.closing import close_exception, is_unsure
 from oms.wire import Amount, Key, Text, Wire
 
 _HINTS = {
@@ -169,11 +170,6 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
         note_by_hand(order, problem.subject, done=action == "recorded", note=note or "")
 
 
-def is_unsure(problem: ProcessException) -> bool:
-    """Whether it asks what became of an instruction: that has to be said, whatever the work needs by now."""
-    return "resolve:not_done" in problem.actions
-
-
 def hold_released(order: Order, hold: Hold) -> None:
     """The hold of a problem at capture was released by hand: its exception is over."""
     for problem in [each for each in order.exceptions.values() if each.subject == hold.id and each.status == "open"]:
@@ -187,16 +183,6 @@ def _let_go(order: Order, problem: ProcessException) -> None:
 
         if any(hold.id == problem.subject and not hold.released_at for hold in order.summary.holds):
             release_hold(order, problem.subject, problem.id, lambda _: True)
-
-
-def release_paid(order: Order) -> None:
-    """Release work that was held for want of money and is covered now, and close what was open about it and about parcels whose capture
-    was declined: their execution goes on, and tries again."""
-    released = release_covered(order)
-    released += [fo.id for fo in order.fulfillment_orders.values() if any(parcel.to_invoice for parcel in order.shipments_of(fo.id))]
-    for problem in list(order.exceptions.values()):
-        if problem.status == "open" and problem.kind == "payment" and problem.subject in released and not is_unsure(problem):
-            close_exception(order, problem, "resolved", "paid", None)
 
 
 def _decide_unpaid(order: Order, fo: FulfillmentOrder, action: str, by: str) -> None:
@@ -221,12 +207,3 @@ def find(order: Order, exception_id: str) -> ProcessException:
     if exception_id not in order.exceptions:
         raise NotFound(f"there is no exception '{exception_id}'")
     return order.exceptions[exception_id]
-
-
-def close_exception(order: Order, problem: ProcessException, status: str, action: str, note: str | None) -> None:
-    """Put an end to it: retried, resolved or abandoned, by which action. Conflict if it has one."""
-    if problem.status != "open":
-        raise Conflict(f"exception {problem.id} is {problem.status} since {problem.closed_at}")
-    update = problem.model_copy(update={"status": status, "action": action, "note": note, "closed_at": order.now})
-    order.exceptions[problem.id] = update
-    order.record(f"exception.{status}", exception_id=problem.id, step=problem.step, action=action)

@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from oms.errors import Conflict, Fault, invalid
 from oms.money.currencies import show
 from oms.orders.capture import conclude_capture, take
+from oms.orders.hold_request import HoldRequest
 from oms.orders.order import Order
-from oms.orders.placing import HoldRequest, PlaceOrder
+from oms.orders.placing import PlaceOrder
 from oms.orders.pricing import price
 from oms.orders.records import Origin
 from oms.payments.accounts import Account
@@ -23,7 +24,7 @@ from oms.payments.ledger import fold
 from oms.payments.payouts import EXCHANGE
 from oms.payments.records import TERMS
 from oms.payments.tender_request import MANUAL, Tender, tender_faults, terms_faults
-from oms.routing.sourcing import Left, StockRows
+from oms.routing.serving import Left, StockRows
 from oms.service.exchange_prices import Back, new_lines
 from oms.service.exchange_request import ExchangeRequest
 from oms.service.pointed import pointed

@@ -8,8 +8,9 @@ from oms.errors import Fault, invalid
 from oms.money.shares import Share
 from oms.money.units import Units, count, lowest, minus
 from oms.orders.order import Order
-from oms.orders.placing import Adjustment, Line, Product, Tax
+from oms.orders.placing import Adjustment, Line, Product
 from oms.orders.records import PlacedLine
+from oms.orders.tax_request import Tax
 from oms.orders.worth import whole, worth
 from oms.service.exchange_request import NewLine
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from oms.orders.placing import Adjustment, Charge, Product, Tax
+from oms.orders.placing import Adjustment, Charge, Product
+from oms.orders.tax_request import Tax
 from oms.payments.tender_request import Tender
 from oms.returns.requests import OverrideRequest
 from oms.service.asking import Asked

@@ -8,8 +8,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from oms.orders.order import Order
-from oms.orders.placing import Tax
 from oms.orders.records import PlacedTax
+from oms.orders.tax_request import Tax
 from oms.payments.records import ChangeFee
 from oms.service.fees import frozen_fee
 from oms.wire import Amount, Key, Rate, Wire

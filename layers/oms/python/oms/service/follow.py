@@ -5,7 +5,7 @@ from __future__ import annotations
 from oms.fulfillment.unfillable import why_unfillable
 from oms.orders.order import Order
 from oms.payments.cover import hold_uncovered
-from oms.service.exceptions import close_exception, is_unsure, release_paid
+from oms.service.closing import close_exception, is_unsure, release_paid
 
 
 def follow_change(order: Order) -> None:

@@ -176,24 +176,14 @@ def _to_be_sent_again(order: Order) -> list[dict[str, Any]]:
 
 
 def _exchange(change: Change, about: Exchange) -> dict[str, Any]:
-    """What was given for what; the new order has a link of its own."""
+    """What was given for what; by the number of the new order its own link can be asked for."""
     return {
         "id": change.id,
         "status": change.status,
         "requested_at": change.requested_at,
         "new_order_number": about.new_order_number,
-        **({"return_id": about.return_id} if about.return_id else {}),
-    }
-
-
-def _exchange(change: Change, about: Exchange) -> dict[str, Any]:
-    """By the number of the new order its own link can be asked for."""
-    return {
-        "id": change.id,
-        "status": change.status,
-        "return_id": about.return_id,
-        "new_order_number": about.new_order_number,
         "balance": about.price - about.expected,
+        **({"return_id": about.return_id} if about.return_id else {}),
     }
 
 

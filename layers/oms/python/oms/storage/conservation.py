@@ -21,7 +21,8 @@ from oms.storage.codec import encode
 from oms.storage.effects import movement, reserved_pk, row_effect, row_key
 from oms.storage.environment import environment
 from oms.storage.inventory import movements, note, reserved_at, settle_debts
-from oms.storage.orders import Cause, commit, listed, load, status_lists
+from oms.storage.lists import listed, status_lists
+from oms.storage.orders import Cause, commit, load
 from oms.storage.shards import first_row, read_rows, stock_row
 from oms.storage.table import Cancelled, Lost, Write, get, get_many, query, write
 

@@ -17,7 +17,7 @@ from oms.orders.records import Record
 from oms.payments.credit import Book, CreditAccount, CreditEntry
 from oms.storage.codec import encode
 from oms.storage.environment import environment
-from oms.storage.orders import listed
+from oms.storage.lists import listed
 from oms.storage.table import Cancelled, Lost, Write, get, query, write
 
 _LAST = 10**8 - 1

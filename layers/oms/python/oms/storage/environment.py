@@ -1,6 +1,6 @@
 """The functions' environment as a typed model, read once. CDK passes exactly the names that a function needs; a test compares the two."""
 
-from __future__ import annotations
+# Annotations are no texts in this module: pydantic would compile each of them at every cold start.
 
 import os
 from functools import cache

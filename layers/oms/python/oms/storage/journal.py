@@ -8,7 +8,7 @@ from __future__ import annotations
 from oms.payments.journal import JournalEntry
 from oms.storage.codec import encode
 from oms.storage.environment import environment
-from oms.storage.orders import shard_of
+from oms.storage.lists import shard_of
 from oms.storage.table import Cancelled, Write, query, write
 
 SHARDS = 8

@@ -26,7 +26,7 @@ from oms.storage.clients import client
 from oms.storage.codec import encode
 from oms.storage.effects import row_key
 from oms.storage.environment import environment
-from oms.storage.orders import listed
+from oms.storage.lists import listed
 from oms.storage.shards import stock_row, whole
 from oms.storage.table import Cancelled, Lost, Write, get, get_many, write
 

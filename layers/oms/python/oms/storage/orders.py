@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from zlib import crc32
 
 from oms.clock import stamp
 from oms.errors import Conflict, NotFound, OmsError, Retryable
@@ -46,10 +45,12 @@ from oms.returns.states import OVER
 from oms.storage.accounts import exposure_change
 from oms.storage.capacity import bookings
 from oms.storage.chunks import chunk_sk, join, kept
+from oms.storage.claims import NUMBERS, claim_write
 from oms.storage.codec import encode
 from oms.storage.effects import movement, queue_entries, reservations, row_effect, summed
 from oms.storage.environment import environment
 from oms.storage.inventory import note, record_note, settle_debts
+from oms.storage.lists import ALARM_SHARDS, ENDED_SHARDS, SHARDS, alarm_list, ended_list, listed, shard_of, status_list
 from oms.storage.table import Cancelled, Lost, Write, get, query, write
 
 COLLECTIONS: dict[str, tuple[str, type[Record]]] = {
@@ -65,12 +66,8 @@ COLLECTIONS: dict[str, tuple[str, type[Record]]] = {
     "state#exception#": ("exceptions", ProcessException),
     "state#wait#": ("waits", Wait),
 }
-SHARDS = 16
-ENDED_SHARDS = 4
-ALARM_SHARDS = 4
 _ENDS = ("order.completed", "order.cancelled", "order.declined")
 _ATTEMPTS = 6
-_NUMBERS = "number#"
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ def commit(order: Order, cause: Cause, also: Sequence[Write] = ()) -> None:
     stock = summed(settled)
     writes += [row_effect(change, at) for change in stock]
     claims_at, claims = len(writes), [claim for each in orders for claim in each.claims]
-    writes += [_claim(table, claim.key, claim.data, claim.seen, claim.release) for claim in claims]
+    writes += [claim_write(table, claim.key, claim.data, claim.seen, claim.release) for claim in claims]
     writes += _beside(order, stock, arrived, at, cause) + exposure
     writes += [each for born in order.born for each in _beside(born, [], [], at, cause)]
     writes += [each for part in parts for each in _alarm(table, part.order)]
@@ -238,32 +235,9 @@ def _short(change: StockChange) -> StockShort:
     )
 
 
-def claim_of(name: str) -> dict[str, Any] | None:
-    """Who holds a unique name: its record, or None."""
-    return get(environment().orders_table, name, "claim")
-
-
-def keep_answer(record: dict[str, Any] | None) -> None:
-    """Keep what an Idempotency-Key was answered, where that is not part of the effect's transaction; an answer that came first stays."""
-    if record:
-        try:
-            write([Write(environment().orders_table, encode(record), "attribute_not_exists(pk)")])
-        except Cancelled:
-            return
-
-
 def numbered(order_number: str) -> list[str]:
     """Ids of the orders with this number, at most one of each channel and ten in all; those just placed a moment later."""
-    return [row["at"] for row in listed(f"{_NUMBERS}{order_number}", limit=10)]
-
-
-def keep_for_later(name: str, known: dict[str, Any] | None, data: dict[str, Any], ttl: int) -> None:
-    """Put (or extend) a claim that no record holds yet. Lost if it changed since it was read."""
-    seen = int(known["v"]) if known else 0
-    try:
-        write([_claim(environment().orders_table, name, {**data, "ttl": ttl}, seen, release=False)])
-    except Cancelled as error:
-        raise Lost(f"{name} changed meanwhile") from error
+    return [row["at"] for row in listed(f"{NUMBERS}{order_number}", limit=10)]
 
 
 def store_wait(order_id: str, wait: Wait) -> bool:
@@ -295,24 +269,6 @@ def timeline(order_id: str, after: int = 0, limit: int | None = None) -> Iterato
     values = {":pk": order_id, ":from": _timeline_sk(after + 1), ":to": "timeline#~"}
     for row in query(environment().orders_table, "pk = :pk AND sk BETWEEN :from AND :to", values, **more):
         yield Entry.model_validate(row)
-
-
-def listed(
-    name: str, *, newest_first: bool = True, limit: int = 50, after: str = "", since: str = "", until: str = "~"
-) -> list[dict[str, Any]]:
-    """Rows of a list (pk, sk, list, at), e.g. customer#c-1 or location#berlin; `after` is the `at` to go on from."""
-    low, high = (since, after or until) if newest_first else (after or since, until)
-    values = {":list": name, ":low": low or " ", ":high": high}
-    rows = query(
-        environment().orders_table,
-        "#l = :list AND #a BETWEEN :low AND :high",
-        values,
-        IndexName="lists",
-        ExpressionAttributeNames={"#l": "list", "#a": "at"},
-        ScanIndexForward=not newest_first,
-        Limit=limit + 1,
-    )
-    return [row for row in rows if row["at"] != after][:limit]
 
 
 def _records(order: Order) -> Iterator[tuple[str, Record]]:
@@ -397,34 +353,9 @@ def _index(order: Order, record: Record) -> dict[str, str]:
     return {}
 
 
-def status_list(status: str, shard: int) -> str:
-    """Name of the list of orders in a status, one of 16 shards."""
-    return f"status#{status}#{shard:02d}"
-
-
-def status_lists(status: str) -> list[str]:
-    """All shards of a status."""
-    return [status_list(status, shard) for shard in range(SHARDS)]
-
-
 def return_lists(status: str) -> list[str]:
     """Names of the lists of returns in a status: one while there is work with them, 16 shards of those that are over, which only grow."""
     return [f"returns#{status}#{number:02d}" for number in range(SHARDS)] if status in OVER else [f"returns#{status}"]
-
-
-def ended_list(at: str, shard: int) -> str:
-    """Name of the list of entries that ended an order in the hour of `at`: where `reconcile` finds orders that are open no more."""
-    return f"ended#{at[:13]}#{shard}"
-
-
-def alarm_list(shard: int) -> str:
-    """Name of the list of orders that the clock has to look at, by when."""
-    return f"alarms#{shard}"
-
-
-def shard_of(order_id: str) -> int:
-    """The shard an order's status is listed in."""
-    return crc32(order_id.encode()) % SHARDS
 
 
 def _beside(order: Order, stock: list[StockChange], arrived: list[str], at: str, cause: Cause) -> list[Write]:
@@ -479,21 +410,6 @@ def _alarm(table: str, order: Order) -> list[Write]:
         return []
     place = {"list": alarm_list(shard_of(order.id) % ALARM_SHARDS), "at": f"{order.alarm}#{order.id}"} if order.alarm else {}
     return [Write(table, encode({"pk": order.id, "sk": "alarm", **place}))]
-
-
-def _claim(table: str, key: str, data: dict[str, Any], seen: int, release: bool) -> Write:
-    item = encode({"pk": key, "sk": "claim", "v": seen + 1, **data, **_number_index(key, data)})
-    if release:
-        return Write(table, item, "order_id = :mine", encode({":mine": data["order_id"]}), delete=True)
-    if seen:
-        return Write(table, item, "v = :v", encode({":v": seen}))
-    return Write(table, item, "attribute_not_exists(pk)")
-
-
-def _number_index(key: str, data: dict[str, Any]) -> dict[str, str]:
-    """The list that an order number stands in: customers know their number, not the channel."""
-    kind, _, rest = key.partition("#")
-    return {"list": f"{_NUMBERS}{rest.partition('#')[2]}", "at": data["order_id"]} if kind == "number" else {}
 
 
 def _entry(table: str, order_id: str, entry: Entry) -> Write:

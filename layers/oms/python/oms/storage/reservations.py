@@ -22,7 +22,8 @@ from oms.storage.codec import encode
 from oms.storage.effects import movement, reservations, row_effect, summed
 from oms.storage.environment import environment
 from oms.storage.inventory import note, settle_debts
-from oms.storage.orders import Cause, StockShort, Taken, listed
+from oms.storage.lists import listed
+from oms.storage.orders import Cause, StockShort, Taken
 from oms.storage.table import Cancelled, Lost, Write, get, query, write
 
 _STATE = "state#reservation"

@@ -15,7 +15,7 @@ from oms.orders.order import Order
 from oms.storage.chunks import chunk_sk, cut, kept, packed
 from oms.storage.codec import encode
 from oms.storage.environment import environment
-from oms.storage.orders import listed
+from oms.storage.lists import listed
 from oms.storage.table import Cancelled, Write, query, write
 
 _SK, _LIST = "unplaced", "unplaced"

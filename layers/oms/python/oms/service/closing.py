@@ -1,0 +1,32 @@
+"""How process exceptions end, by somebody's word or because what was in the way is gone."""
+
+from __future__ import annotations
+
+from oms.errors import Conflict
+from oms.orders.order import Order
+from oms.orders.records import ProcessException
+from oms.payments.cover import release_covered
+
+
+def release_paid(order: Order) -> None:
+    """Release work that was held for want of money and is covered now, and close what was open about it and about parcels whose capture
+    was declined: their execution goes on, and tries again."""
+    released = release_covered(order)
+    released += [fo.id for fo in order.fulfillment_orders.values() if any(parcel.to_invoice for parcel in order.shipments_of(fo.id))]
+    for problem in list(order.exceptions.values()):
+        if problem.status == "open" and problem.kind == "payment" and problem.subject in released and not is_unsure(problem):
+            close_exception(order, problem, "resolved", "paid", None)
+
+
+def is_unsure(problem: ProcessException) -> bool:
+    """Whether it asks what became of an instruction: that has to be said, whatever the work needs by now."""
+    return "resolve:not_done" in problem.actions
+
+
+def close_exception(order: Order, problem: ProcessException, status: str, action: str, note: str | None) -> None:
+    """Put an end to it: retried, resolved or abandoned, by which action. Conflict if it has one."""
+    if problem.status != "open":
+        raise Conflict(f"exception {problem.id} is {problem.status} since {problem.closed_at}")
+    update = problem.model_copy(update={"status": status, "action": action, "note": note, "closed_at": order.now})
+    order.exceptions[problem.id] = update
+    order.record(f"exception.{status}", exception_id=problem.id, step=problem.step, action=action)
