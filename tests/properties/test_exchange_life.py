@@ -16,12 +16,11 @@ from oms.flows.exchanges import desk
 from oms.orders.order import Order
 from oms.orders.quantities import available_to_cancel, available_to_return
 from oms.payments.journal import journal_lines
-from oms.returns import returns
 from oms.service.exchange_request import ExchangeRequest
 from oms.service.exchanges import exchange
 from oms.service.figures import figures, foresee
 from oms.storage.orders import Cause, load, timeline, update
-from tests.properties import money_laws
+from tests.properties import money_laws, order_laws
 from tests.properties.orders import SKUS
 from tests.properties.test_service_life import ServiceLife
 from tests.support.bank import TOKENS
@@ -120,38 +119,19 @@ class ExchangeLife(ServiceLife):
             self.all_is_cancelled(reduce=None, fees=[], run=True)
         elif what in ("receive 9", "receive 1", "close", "reject") and rets:
             action, _, units = what.partition(" ")
-            self._act(lambda order: self._go_back(order, order.returns[rets[0]], action, int(units or 0)))
+            self._act(lambda order: self.go_back(order, order.returns[rets[0]], action, int(units or 0)))
 
     @precondition(lambda self: len(self._orders()) > 1)
     @rule(data=st.data())
     def another_order_is_looked_at(self, data: st.DataObject) -> None:
         self._look_at(data.draw(st.sampled_from(self._orders())))
 
-    @precondition(lambda self: self.shop.order().returns)
-    @rule(data=st.data(), action=st.sampled_from(["receive", "receive", "receive", "approve", "reject", "cancel", "close", "expire"]))
-    def a_return_goes_on(self, data: st.DataObject, action: str) -> None:
-        return_id = data.draw(st.sampled_from(sorted(self.shop.order().returns)))
-        units = data.draw(st.integers(1, 3))
-        self._act(lambda order: self._go_back(order, order.returns[return_id], action, units))
-
-    @staticmethod
-    def _go_back(order: Order, ret: Any, action: str, units: int) -> None:
-        if action == "receive":
-            if ret.status == "requested":
-                returns.approve(order, ret)
-            rows = [{"line_id": line.line_id, "quantity": min(units, line.open)} for line in ret.lines if line.open]
-            if rows:
-                returns.receive(order, ret, returns.ReceiveRequest.model_validate({"lines": rows}), desk().settings)
-        elif action == "reject":
-            returns.reject(order, ret, "no")
-        else:
-            getattr(returns, action)(order, ret)
-
     @invariant()
     def laws_hold_for_all(self) -> None:
         for order_id in self.orders:
             if order_id != self.shop.order_id:
                 money_laws.check(load(order_id), list(timeline(order_id)), self.shop.bank)
+                order_laws.statuses(load(order_id))
 
     def end_well(self) -> None:
         """Each comes to its end, whatever it waits for of the others; then nothing hangs between them."""
@@ -177,13 +157,6 @@ class ExchangeLife(ServiceLife):
             shop.run()
             if not self._go_on(number):
                 return
-
-    def _go_on(self, number: int) -> bool:
-        waiting = [ret.id for ret in self.shop.order().returns.values() if ret.status == "requested"]
-        if waiting:
-            self._act(lambda order: returns.cancel(order, order.returns[waiting[0]]))
-            return True
-        return super()._go_on(number)
 
     def _orders(self) -> list[str]:
         return self.orders or [self.shop.order_id]

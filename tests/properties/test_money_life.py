@@ -29,9 +29,9 @@ from oms.payments.tender_request import Tender
 from oms.returns import returns
 from oms.service import exceptions
 from oms.settings import ChannelSettings
-from oms.storage.orders import timeline
+from oms.storage.orders import load, timeline
 from oms.storage.settings import settings
-from tests.properties import money_laws
+from tests.properties import money_laws, order_laws
 from tests.properties.orders import SKUS, bodies
 from tests.support.bank import AT_THE_DOOR, TOKENS, TROUBLES
 from tests.support.orders import totals_of_body
@@ -314,7 +314,12 @@ class Life(RuleBasedStateMachine):
     def laws_hold(self) -> None:
         if self._context and self.shop.order_id and self.checked != self.shop.tables.writes:
             money_laws.check(self.shop.order(), list(timeline(self.shop.order_id)), self.shop.bank)
+            order_laws.statuses(load(self.shop.order_id))
+            order_laws.stock([load(order_id) for order_id in self._orders()])
             self.checked = self.shop.tables.writes
+
+    def _orders(self) -> list[str]:
+        return [self.shop.order_id]
 
     def end_well(self) -> None:
         """From here on nothing goes wrong any more: the order comes to its end, and nothing of it stays behind (law 5)."""

@@ -19,18 +19,22 @@ from oms.orders.records import Shipment
 from oms.orders.statuses import totals
 from oms.payments.cover import due
 from oms.payments.records import Change
+from oms.returns import returns
+from oms.returns.requests import RESOLUTIONS
 from oms.service import adjustments, cancellations, claims, edits, goodwill, reshipments
 from oms.service.figures import figures, foresee
 from oms.settings import Settings
 from oms.storage.inventory import stock_of
 from oms.storage.settings import settings
-from tests.properties.test_money_life import Life
+from tests.properties.test_money_life import RETURN_FEES, Life
 
 FEES: tuple[list[dict[str, Any]], ...] = (
     [],
     [{"code": "cancel", "amount": 7}],
     [{"code": "cancel", "percent": "12.5", "taxes": [{"name": "VAT", "rate": "19"}]}],
 )
+_ENOUGH = 10
+"""Tenders that somebody tries on one order: what was charged back is not collected by another card, however many come."""
 Act = Callable[[Order], list[Change]]
 
 
@@ -128,6 +132,49 @@ class ServiceLife(Life):
         request = _read(claims.ShipmentClaim, {"shipment_id": parcel.id, "kind": kind, "lines": [row], "remedy": remedy, **more})
         self._ask(lambda order: [claims.claim(order, request, send_again, settings(), "agent")], run)
 
+    @precondition(lambda self: any(self._returnable()))
+    @rule(
+        data=st.data(),
+        mode=st.sampled_from(["rma", "immediate"]),
+        resolutions=st.lists(st.sampled_from(RESOLUTIONS), min_size=1, max_size=2),
+        reduce_shipping=st.booleans(),
+        fees=st.none() | st.sampled_from(RETURN_FEES),
+        run=st.booleans(),
+    )
+    def a_return_is_announced(
+        self, data: st.DataObject, mode: str, resolutions: list[str], reduce_shipping: bool, fees: list[dict[str, Any]] | None, run: bool
+    ) -> None:
+        """Of one or two lines, each with a resolution of its own. What comes of it later is told by `a_return_goes_on`."""
+        free = list(self._returnable())[: len(resolutions)]
+        lines = [
+            {"line_id": line_id, "quantity": data.draw(st.integers(1, most)), "resolution": resolution}
+            for (line_id, most), resolution in zip(free, resolutions, strict=False)
+        ]
+        body = {"lines": lines, "mode": mode, "reduce_shipping": reduce_shipping, "fees": fees}
+        self._act(lambda order: returns.request_return(order, _read(returns.ReturnRequest, body), settings()))
+        if run:
+            self.shop.run()
+
+    @precondition(lambda self: self.shop.order().returns)
+    @rule(data=st.data(), action=st.sampled_from(["receive", "receive", "receive", "approve", "reject", "cancel", "close", "expire"]))
+    def a_return_goes_on(self, data: st.DataObject, action: str) -> None:
+        return_id = data.draw(st.sampled_from(sorted(self.shop.order().returns)))
+        units = data.draw(st.integers(1, 3))
+        self._act(lambda order: self.go_back(order, order.returns[return_id], action, units))
+
+    @staticmethod
+    def go_back(order: Order, ret: Any, action: str, units: int) -> None:
+        if action == "receive":
+            if ret.status == "requested":
+                returns.approve(order, ret)
+            rows = [{"line_id": line.line_id, "quantity": min(units, line.open)} for line in ret.lines if line.open]
+            if rows:
+                returns.receive(order, ret, returns.ReceiveRequest.model_validate({"lines": rows}), settings())
+        elif action == "reject":
+            returns.reject(order, ret, "no")
+        else:
+            getattr(returns, action)(order, ret)
+
     @precondition(lambda self: any(parcel.written_off and not parcel.delivered_at for parcel in self.shop.order().shipments.values()))
     @rule(data=st.data())
     def what_was_written_off_arrives(self, data: st.DataObject) -> None:
@@ -167,11 +214,16 @@ class ServiceLife(Life):
 
     def _go_on(self, number: int) -> bool:
         order = self.shop.order()
+        waiting = [ret.id for ret in order.returns.values() if ret.status == "requested"]
+        if waiting:
+            self._act(lambda order: returns.cancel(order, order.returns[waiting[0]]))
+            return True
         asks = [(change, line) for change in order.changes.values() for line in change.lines if line.held]
         if asks:
             self._answer(asks[0][0], asks[0][1].fulfillment_order_id or "", number % 3)
             return True
-        if any(problem.kind == "payment" for problem in self._open_problems()) and due(order) > 0 and number % 3 == 0:
+        wanted = any(problem.kind == "payment" for problem in self._open_problems()) and due(order) > 0
+        if wanted and number % 3 == 0 and len(order.payments) < _ENOUGH:
             self._pay(due(order), "approve")
             return True
         return super()._go_on(number // 3 if number % 3 else number)
