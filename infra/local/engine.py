@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.discard import discard
 from infra.local.lock import Lock
 from infra.local.settings import REGION, Local
 from infra.local.trouble import Trouble
@@ -66,7 +67,7 @@ class Engine:
                 shutil.rmtree(self.local.engine / "s3", ignore_errors=True)
             _forget_stream_positions(self.local.state / "lambda.json")
             scratch = self.local.engine / "tmp"
-            shutil.rmtree(scratch, ignore_errors=True)
+            discard(scratch)
             scratch.mkdir()
             with self.log.open("ab") as log:
                 # A session of its own: Ctrl-C in the terminal must reach the runner only, which then stops the engine in order.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from pytest_socket import enable_socket
 
 from infra.local.client import Api
 from infra.local.console import Console
+from infra.local.discard import discard
 from infra.local.engine import Engine
 from infra.local.settings import ROOT, Local
 from infra.local.stack import Stack
@@ -37,7 +37,7 @@ def local() -> Local:
     """A home of the tests' own; the CDK CLI is shared with the project's, so that it is installed once."""
     enable_socket()
     home = ROOT / ".oms" / "e2e"
-    shutil.rmtree(home, ignore_errors=True)
+    discard(home)
     home.mkdir(parents=True)
     tools = ROOT / ".oms" / "tools"
     tools.mkdir(parents=True, exist_ok=True)
