@@ -152,6 +152,21 @@ def test_an_authorization_that_ran_out_is_not_captured_until_there_is_a_new_one_
     assert [each.captured for each in ledger.authorizations(payment)] == [0, 2000]
 
 
+def test_an_authorization_that_its_gateway_calls_expired_is_not_asked_again() -> None:
+    """Its news did not say how long it was good for, so the first to know is who declines the capture."""
+    order, _ = World().allocated(an_order(a_line(quantity=2)))
+    (payment,) = order.payments.values()
+    payment.events = [each.model_copy(update={"expires_at": None}) for each in payment.events]
+    order.now = later(order.now, days=30)
+    (move,) = add_moves(order, Transfer("capture", "inv_1"), ensure_funds(order, 2000).captures)
+    declined = Outcome("failed", 2000, order.now, "ref-1", "authorization_expired")
+    record(order, Transfer("capture", "inv_1"), [Answer(move, declined)])
+    assert [fact.type for fact in order.facts] == ["payment.capture_declined", "payment.authorization_expired"]
+    assert (ensure_funds(order, 2000).missing, statuses.open_authorization(order)) == (2000, 0)
+    assert take(order, Transfer("authorization", "inv_1"), to_renew(order, 2000, later(order.now, days=1))) == [2000]
+    assert ensure_funds(order, 2000).missing == 0
+
+
 def test_an_order_captured_in_part_is_not_cancelled_when_the_rest_runs_out_f11() -> None:
     world = World()
     order, fo = world.allocated(an_order(a_line(quantity=2)))

@@ -56,6 +56,10 @@ def under_way(order: Order, transfer: Transfer) -> list[Move]:
     ]
 
 
+RAN_OUT = "authorization_expired"
+"""Why a gateway declines a capture of an authorization that is not good any more."""
+
+
 def settled(order: Order, transfer: Transfer) -> list[dict[str, Any]]:
     """What has been moved for the document, per tender."""
     return [
@@ -88,7 +92,7 @@ def add_moves(order: Order, transfer: Transfer, parts: Sequence[Part], *, final:
 
 def record(order: Order, transfer: Transfer, answers: Sequence[Answer]) -> None:
     """Put the answers in place of the intents; each that is news is an event. What an authorization that allows one capture only still
-    has, lapses with it."""
+    has, lapses with it; so does one that has run out, which its gateway may be the first to say: it is not asked for anything again."""
     for answer in answers:
         payment, what, outcome = order.payments[answer.move.payment_id], answer.move.what, answer.outcome
         if not conclude(payment, what, outcome):
@@ -104,6 +108,8 @@ def record(order: Order, transfer: Transfer, answers: Sequence[Answer]) -> None:
         )
         if what.kind == "capture" and outcome.state == "succeeded":
             _lapse(order, payment, what.of)
+        if what.kind == "capture" and outcome.reason == RAN_OUT and (gone := lapse(order, payment, what.of or "", "it ran out")):
+            order.record("payment.authorization_expired", payment_id=payment.id, amount=gone)
 
 
 def lapse(order: Order, payment: Payment, reference: str, why: str) -> int:
