@@ -13,9 +13,11 @@ from oms.api.observe import observed
 from oms.errors import Fault, NotFound, invalid
 from oms.flows.reports import reject_work, ship_packages
 from oms.fulfillment import work
+from oms.fulfillment.records import FulfillmentOrder
+from oms.fulfillment.requests import REQUESTS, RerouteRequest
 from oms.ids import order_of
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder, Personal
+from oms.orders.records import Personal
 from oms.orders.view import fulfillment_order_view
 from oms.storage.lists import listed
 from oms.storage.orders import load
@@ -92,10 +94,10 @@ def _body_of(action: str) -> type[Wire]:
         from oms.service.cancellations import CancelResponse  # noqa: PLC0415 few units are asked back
 
         return CancelResponse
-    return work.REQUESTS.get(action, NoBody)
+    return REQUESTS.get(action, NoBody)
 
 
-def _reroute(order: Order, fulfillment_order_id: str, request: work.RerouteRequest) -> None:
+def _reroute(order: Order, fulfillment_order_id: str, request: RerouteRequest) -> None:
     from oms.flows.reroute import reroute_work  # noqa: PLC0415 as for a drain
 
     reroute_work(order, fulfillment_order_id, request.location_id, request.reason)

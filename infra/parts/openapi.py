@@ -12,8 +12,8 @@ from pydantic.json_schema import models_json_schema
 
 from infra.parts.routes import ROUTES, Route
 from oms.carriers.tracking import Tracking
+from oms.fulfillment.requests import CollectRequest, RejectRequest, RerouteRequest, ShipRequest
 from oms.fulfillment.reroute import DrainRequest
-from oms.fulfillment.work import CollectRequest, RejectRequest, RerouteRequest, ShipRequest
 from oms.inventory.load_outcomes import Tally
 from oms.inventory.loads import LoadRequest
 from oms.inventory.repair_requests import RepairRequest

@@ -15,7 +15,7 @@ from typing import TypeVar
 import moto  # noqa: F401 it must be there before the product's clients are made
 import pytest
 
-from oms.orders.records import FulfillmentOrder
+from oms.fulfillment.records import FulfillmentOrder
 from oms.storage.codec import item_bytes
 from oms.storage.orders import load
 from tests.support.large import a_large_order, check_books, put_on_shelves, skus_of, until_over

@@ -25,7 +25,7 @@ from oms.flows.idempotency import Request
 from oms.flows.inventory import counted
 from oms.flows.records import load_batch
 from oms.flows.reports import reject_work, ship_packages
-from oms.fulfillment.work import RejectRequest, ShipRequest
+from oms.fulfillment.requests import RejectRequest, ShipRequest
 from oms.inventory.stock import Stock
 from oms.inventory.stock_requests import StockBatch
 from oms.orders.order import Order

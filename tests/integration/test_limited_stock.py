@@ -14,6 +14,7 @@ from infra.local.replay.rows import read
 from infra.local.settings import ROOT
 from oms.errors import Conflict
 from oms.fulfillment import work
+from oms.fulfillment.requests import RejectRequest
 from oms.inventory.conservation import Queue, Shelf, Word, of_queue, of_shelf
 from oms.inventory.counts import Movement
 from oms.orders.order import Order
@@ -136,7 +137,7 @@ def test_the_real_invoices_against_limited_stock(sales: list[Sale]) -> None:
         assert become in ("allocated", "wait_for_stock")
         for n, fo in enumerate(list(order.fulfillment_orders.values())):
             if (number + n) % 5 == 4:
-                work.reject(order, fo, work.RejectRequest(reason="shelf is empty"))
+                work.reject(order, fo, RejectRequest(reason="shelf is empty"))
                 shop.commit(order)
                 became["rejected"] += 1
             elif (number + n) % 5 < 3:

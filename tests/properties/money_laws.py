@@ -12,12 +12,13 @@ from oms.money.shares import Share
 from oms.money.units import lowest
 from oms.orders import quantities
 from oms.orders.order import Order
-from oms.orders.records import Entry, Return
+from oms.orders.records import Entry
 from oms.orders.statuses import buckets, open_authorization
 from oms.payments import laws, ledger
 from oms.payments.funds import open_amount, receivable, unapplied
 from oms.payments.journal import journal_lines
 from oms.payments.records import Payment, PaymentEvent
+from oms.returns.records import Return
 from oms.service.fees import frozen_fee, goods_amount
 from tests.support.bank import Bank
 

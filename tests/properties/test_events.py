@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oms.carriers.tracking import Tracking, apply
+from oms.fulfillment.records import Shipment
 from oms.orders.order import Order
 from oms.orders.quantities import broken_laws
-from oms.orders.records import Shipment
 from oms.payments.ledger import add, fold, newest
 from oms.payments.records import Payment, PaymentEvent
 from tests.support.orders import an_order

@@ -9,13 +9,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from oms.errors import Conflict
 from oms.fulfillment import arrivals, work
+from oms.fulfillment.records import FulfillmentOrder, Shipment
+from oms.fulfillment.requests import PackageLine, RejectRequest
 from oms.money.shares import Share
 from oms.money.units import count
 from oms.orders import quantities, statuses
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder, Personal, Return, Shipment
+from oms.orders.records import Personal
 from oms.orders.view import order_view
 from oms.returns import returns
+from oms.returns.records import Return
 from tests.properties import oracle
 from tests.properties.orders import SKUS, bodies
 from tests.unit.memory import NOW, World, announce, receive
@@ -125,11 +128,11 @@ class Life(RuleBasedStateMachine):
         if how == "expire":
             work.expire(self.order, fo)
         elif how == "reject":
-            work.reject(self.order, fo, work.RejectRequest(reason="no"))
+            work.reject(self.order, fo, RejectRequest(reason="no"))
         else:
             lost = {line_id: data.draw(st.integers(1, units)) for line_id, units in list(lost.items())[:1]}
-            rows = [work.PackageLine(line_id=line_id, quantity=units) for line_id, units in lost.items()]
-            work.reject(self.order, fo, work.RejectRequest(lines=rows, reason="no"))
+            rows = [PackageLine(line_id=line_id, quantity=units) for line_id, units in lost.items()]
+            work.reject(self.order, fo, RejectRequest(lines=rows, reason="no"))
         self.world.commit(self.order)
         self._lose_place(fo, lost)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from oms.fulfillment import arrivals, work
+from oms.fulfillment.requests import PackageLine, RejectRequest
 from oms.orders.order import Order
 from oms.orders.statuses import buckets
 from oms.payments.clock import watch_authorizations
@@ -41,10 +42,10 @@ def live(life: Life, troubles: list[str]) -> Order:
     finish_what_is_open(life)
     for _ in range(3):
         for fo in [fo for fo in life._open_work() if fo.lines.get("2") and fo.lines["2"].open]:
-            rows = [work.PackageLine(line_id="2", quantity=1)]
+            rows = [PackageLine(line_id="2", quantity=1)]
             life._act(
                 lambda order, fo=fo, rows=rows: work.reject(
-                    order, order.fulfillment_order(fo.id), work.RejectRequest(lines=rows, reason="not found")
+                    order, order.fulfillment_order(fo.id), RejectRequest(lines=rows, reason="not found")
                 )
             )
         finish_what_is_open(life)
@@ -186,10 +187,10 @@ def test_whether_the_rest_of_an_authorization_was_given_back_can_be_said(life: L
     """The void is no part of the parcel that was captured before it, and is decided with it."""
     body = an_order(a_line("1", "A", 2, 3000), a_line("2", "B", 1, 1000), payments=[a_card(7000)])
     life.place(body=body, stock=0, voids_parts=False, later_on=False, cancels=True, asks=False, troubles=[], far=False)
-    row = work.PackageLine(line_id="2", quantity=1)
+    row = PackageLine(line_id="2", quantity=1)
     for _ in range(2):  # at both places
         fo = next(fo for fo in life._open_work() if "2" in fo.lines)
-        request = work.RejectRequest(lines=[row], reason="not found")
+        request = RejectRequest(lines=[row], reason="not found")
         life._act(lambda order, fo=fo, request=request: work.reject(order, order.fulfillment_order(fo.id), request))
         life.shop.run()
     life.shop.bank.troubles = ["", "down for a day"]

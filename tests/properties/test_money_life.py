@@ -19,6 +19,7 @@ from oms.flows.idempotency import Request
 from oms.flows.reports import ship_packages
 from oms.flows.tenders import pay_due
 from oms.fulfillment import arrivals, work
+from oms.fulfillment.requests import PackageLine, RejectRequest, ShipRequest
 from oms.orders import quantities
 from oms.orders.order import Order
 from oms.payments.clock import authorization_news, watch_authorizations
@@ -225,8 +226,8 @@ class Life(RuleBasedStateMachine):
         """Units that no other place may have either: re-routed, or cancelled, or put before a person."""
         fo = data.draw(st.sampled_from(self._open_work()))
         line_id = data.draw(st.sampled_from([line_id for line_id, line in fo.lines.items() if line.open]))
-        rows = [work.PackageLine(line_id=line_id, quantity=min(quantity, fo.lines[line_id].open))]
-        self._act(lambda order: work.reject(order, order.fulfillment_order(fo.id), work.RejectRequest(lines=rows, reason="not found")))
+        rows = [PackageLine(line_id=line_id, quantity=min(quantity, fo.lines[line_id].open))]
+        self._act(lambda order: work.reject(order, order.fulfillment_order(fo.id), RejectRequest(lines=rows, reason="not found")))
         if run:
             self.shop.run()
 
@@ -378,7 +379,7 @@ class Life(RuleBasedStateMachine):
         if sent:
             self.parcels += 1
             rows = [{"line_id": line_id, "quantity": units} for line_id, units in sent.items()]
-            request = work.ShipRequest.model_validate({"packages": [{"reference": f"P{self.parcels}", "lines": rows}]})
+            request = ShipRequest.model_validate({"packages": [{"reference": f"P{self.parcels}", "lines": rows}]})
             self._act(lambda order: ship_packages(order, fulfillment_order_id, request))
 
     def _returnable(self) -> Any:

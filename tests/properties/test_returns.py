@@ -12,8 +12,8 @@ from oms.money.shares import Share
 from oms.orders import statuses
 from oms.orders.order import Order
 from oms.orders.quantities import broken_laws
-from oms.orders.records import Return
 from oms.returns import returns
+from oms.returns.records import Return
 from oms.returns.rules import VersionedRule
 from oms.settings import ChannelSettings
 from tests.support.orders import a_line, an_order

@@ -14,8 +14,8 @@ from hypothesis.stateful import precondition, rule
 
 from oms.flows.replacements import send_again
 from oms.fulfillment import arrivals
+from oms.fulfillment.records import Shipment
 from oms.orders.order import Order
-from oms.orders.records import Shipment
 from oms.orders.statuses import totals
 from oms.payments.cover import due
 from oms.payments.records import Change

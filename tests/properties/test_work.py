@@ -10,11 +10,12 @@ import pytest
 
 from oms.errors import Conflict
 from oms.fulfillment import work
+from oms.fulfillment.records import FulfillmentOrder
+from oms.fulfillment.requests import CollectRequest, RejectRequest, ShipRequest
 from oms.fulfillment.reroute import reroute
 from oms.inventory.stock import Stock
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import broken_laws
-from oms.orders.records import FulfillmentOrder
 from oms.settings import Location, Settings
 from tests.support.orders import a_line, an_order, units
 from tests.unit.memory import World
@@ -32,9 +33,9 @@ def _reroute(order: Order, fo: FulfillmentOrder) -> None:
 ENDED = ("shipped", "delivered", "rejected", "cancelled", "expired")
 ACTS: dict[str, Callable[[Order, FulfillmentOrder], None]] = {
     **{name: partial(_advance, name) for name in ("accept", "pick", "pack", "ready", "hold", "release")},
-    "reject": lambda order, fo: work.reject(order, fo, work.RejectRequest(reason="no")),
-    "ship": lambda order, fo: work.ship(order, fo, work.ShipRequest.model_validate({"packages": [{"lines": units({"1": 1})}]}), {}),
-    "collect": lambda order, fo: work.collect(order, fo, work.CollectRequest()),
+    "reject": lambda order, fo: work.reject(order, fo, RejectRequest(reason="no")),
+    "ship": lambda order, fo: work.ship(order, fo, ShipRequest.model_validate({"packages": [{"lines": units({"1": 1})}]}), {}),
+    "collect": lambda order, fo: work.collect(order, fo, CollectRequest()),
     "deliver": work.deliver,
     "expire": work.expire,
     "reroute": _reroute,

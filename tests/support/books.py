@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from oms.fulfillment.records import Shipment
 from oms.orders.order import Order
-from oms.orders.records import Entry, Shipment
+from oms.orders.records import Entry
 from oms.payments.funds import ensure_funds, ensure_refunds
 from oms.payments.gateway import Outcome
 from oms.payments.invoices import invoice_for

@@ -34,10 +34,10 @@ from oms.machines.executions import Execution, needed
 from oms.machines.outcomes import outcome, state_key
 from oms.orders.order import Order
 from oms.orders.placing import read_order
-from oms.orders.records import Wait
 from oms.payments.credit import CreditAccountRequest
 from oms.payments.news import PaymentNews
 from oms.service.exceptions import open_exception
+from oms.service.records import Wait
 from oms.settings import ChannelSettings, LocationSettings
 from oms.storage import settings as stored_settings
 from oms.storage.environment import environment

@@ -6,12 +6,13 @@ from typing import Any
 
 from oms.fulfillment import allocate as allocation
 from oms.fulfillment import arrivals, work
+from oms.fulfillment.records import FulfillmentOrder, Shipment
+from oms.fulfillment.requests import ShipRequest
 from oms.inventory.backorders import grant
 from oms.inventory.stock import Stock
 from oms.orders import capture
 from oms.orders.order import Claim, Order, StockChange, tracking_key
 from oms.orders.placing import read_order
-from oms.orders.records import FulfillmentOrder, Return, Shipment
 from oms.orders.statuses import order_status
 from oms.orders.undo import begin_undo, conclude_undo, undo
 from oms.payments.funds import ensure_funds, ensure_refunds
@@ -25,6 +26,7 @@ from oms.payments.sandbox import Sandbox
 from oms.payments.transfers import Answer, Transfer, add_moves, settled
 from oms.payments.transfers import record as record_answers
 from oms.returns import returns
+from oms.returns.records import Return
 from oms.returns.replacing import replace
 from oms.settings import Location, MethodSettings, Settings
 from oms.storage.effects import summed
@@ -147,7 +149,7 @@ class World:
         first = len(order.shipments) + 1
         rows = [{"reference": f"P{first + i}", "lines": _rows(lines)} for i, lines in enumerate(parcels)]
         missing = [{**row, "reason": "not found"} for row in _rows(short or {})]
-        work.ship(order, fo, work.ShipRequest.model_validate({"packages": rows, "short": missing}), {})
+        work.ship(order, fo, ShipRequest.model_validate({"packages": rows, "short": missing}), {})
         self.commit(order)
 
     def invoice(self, order: Order, shipment: Shipment) -> Invoice:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from oms.fulfillment import work
 from oms.fulfillment.allocate import needs_stock
+from oms.fulfillment.requests import RejectRequest
 from oms.orders.order import Order
 from oms.orders.records import Hold
 from tests.support.orders import a_group, a_line, an_order
@@ -15,7 +16,7 @@ def handed_out(order: Order) -> list[tuple[str, dict[str, int]]]:
 
 
 def reject(world: World, order: Order, fo_id: str) -> None:
-    work.reject(order, order.fulfillment_orders[fo_id], work.RejectRequest(reason="not found"))
+    work.reject(order, order.fulfillment_orders[fo_id], RejectRequest(reason="not found"))
     world.commit(order)
 
 

@@ -23,6 +23,8 @@ from oms.flows import books_queue, relay
 from oms.flows import exceptions as exception_flow
 from oms.flows import payments as payment_flow
 from oms.fulfillment import work
+from oms.fulfillment.records import FulfillmentOrder
+from oms.fulfillment.requests import CollectRequest, RejectRequest, RerouteRequest, ShipRequest
 from oms.fulfillment.reroute import DrainRequest, reroute
 from oms.inventory.loads import LoadRequest
 from oms.inventory.repair_requests import RepairRequest
@@ -35,7 +37,7 @@ from oms.orders.hold_request import HoldRequest
 from oms.orders.order import Order
 from oms.orders.placing import PlaceOrder, content_digest, read_order
 from oms.orders.pricing import price
-from oms.orders.records import Entry, FulfillmentOrder, ProcessException, Wait
+from oms.orders.records import Entry
 from oms.payments.account_settings import AccountSettings
 from oms.payments.credit import CreditAccountRequest, CreditEntryRequest
 from oms.payments.funds import open_amount
@@ -56,6 +58,7 @@ from oms.service.exchange_order import Desk
 from oms.service.exchange_request import ExchangeRequest
 from oms.service.exchanges import exchange
 from oms.service.limits import RoleSettings
+from oms.service.records import ProcessException, Wait
 from oms.settings import ChannelSettings, LocationSettings, MethodSettings, ReasonSettings
 from oms.storage import codec
 from oms.storage.environment import environment
@@ -71,18 +74,18 @@ MACHINES = {"order": "ord_", "fulfillment": "fo_", "return": "ret_", "change": "
 # Bodies by the model that reads them. Those that some model refuses are in REFUSED, with where and why.
 BODIES: dict[str, type[Wire]] = {
     **dict.fromkeys((name for name in FILES if name.startswith("orders/")), PlaceOrder),
-    **dict.fromkeys((name for name in FILES if name.startswith("fulfillment/ship")), work.ShipRequest),
+    **dict.fromkeys((name for name in FILES if name.startswith("fulfillment/ship")), ShipRequest),
     **dict.fromkeys((name for name in FILES if name.startswith("returns/request")), returns.ReturnRequest),
     **dict.fromkeys((name for name in FILES if name.startswith("returns/receive")), returns.ReceiveRequest),
     **dict.fromkeys((name for name in FILES if name.startswith("tenders/")), Tender),
     "credit/gift_card": CreditAccountRequest,
     "credit/store_credit": CreditAccountRequest,
     "credit/correction": CreditEntryRequest,
-    "fulfillment/short": work.ShipRequest,
-    "fulfillment/reject": work.RejectRequest,
-    "fulfillment/reject_one_line": work.RejectRequest,
-    "fulfillment/collect": work.CollectRequest,
-    "fulfillment/reroute": work.RerouteRequest,
+    "fulfillment/short": ShipRequest,
+    "fulfillment/reject": RejectRequest,
+    "fulfillment/reject_one_line": RejectRequest,
+    "fulfillment/collect": CollectRequest,
+    "fulfillment/reroute": RerouteRequest,
     "fulfillment/drain": DrainRequest,
     "returns/reject": returns.ReasonRequest,
     "returns/label": returns.LabelRequest,
@@ -277,12 +280,12 @@ def parcelled(world: World, released: tuple[Order, FulfillmentOrder]) -> Order:
 def do(world: World, order: Order, fo: FulfillmentOrder, name: str) -> None:
     """What the location says in events/fulfillment."""
     request: Any = BODIES[f"fulfillment/{name}"].model_validate(event(f"fulfillment/{name}"))
-    if isinstance(request, work.ShipRequest):
+    if isinstance(request, ShipRequest):
         numbers = [package.tracking_number for package in request.packages if package.tracking_number]
         work.ship(order, fo, request, {key: made for number in numbers for key, made in claim(number).items()})
-    elif isinstance(request, work.RejectRequest):
+    elif isinstance(request, RejectRequest):
         work.reject(order, fo, request)
-    elif isinstance(request, work.RerouteRequest):
+    elif isinstance(request, RerouteRequest):
         reroute(order, fo, world.rows, world.settings, to=request.location_id, reason=request.reason)
     else:
         work.collect(order, fo, request)

@@ -6,12 +6,13 @@ import pytest
 
 from oms.clock import later
 from oms.errors import Conflict, Invalid, NotFound
+from oms.fulfillment.records import FulfillmentOrder
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder, ProcessException
 from oms.payments.cover import hold_uncovered
 from oms.payments.funds import ensure_funds
 from oms.service import closing, exceptions
 from oms.service.notes import NoteRequest, add_note
+from oms.service.records import ProcessException
 from tests.support.orders import an_order, paid
 from tests.unit.memory import NOW, World
 

@@ -13,8 +13,9 @@ from oms.machines.outcomes import outcome
 from oms.orders import capture, holds
 from oms.orders.hold_request import HoldRequest
 from oms.orders.order import Order
-from oms.orders.records import Hold, Wait
+from oms.orders.records import Hold
 from oms.payments.tender_request import Tender
+from oms.service.records import Wait
 from oms.settings import ChannelSettings
 from tests.support.orders import a_card, an_order
 from tests.unit.memory import GATEWAYS, NOW, World

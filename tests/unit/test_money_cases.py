@@ -8,9 +8,10 @@ import pytest
 
 from oms.clock import later
 from oms.errors import Conflict
+from oms.fulfillment.records import FulfillmentOrder
 from oms.orders import statuses
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder, LineState
+from oms.orders.records import LineState
 from oms.payments import ledger
 from oms.payments.by_hand import note_by_hand
 from oms.payments.clock import watch_authorizations

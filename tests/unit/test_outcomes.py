@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from oms.fulfillment import arrivals, work
+from oms.fulfillment.records import FulfillmentOrder
 from oms.machines.outcomes import Resume, go, outcome, state_key
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder, Hold, Return, ReturnLine, Wait
+from oms.orders.records import Hold
+from oms.returns.records import Return, ReturnLine
 from oms.service import exceptions
+from oms.service.records import Wait
 from tests.support.orders import a_line, an_order
 from tests.unit.memory import NOW, World
 

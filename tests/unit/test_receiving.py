@@ -10,9 +10,10 @@ from oms.errors import Conflict
 from oms.orders import statuses
 from oms.orders.order import Order
 from oms.orders.quantities import broken_laws
-from oms.orders.records import ProcessException, Return
 from oms.returns import returns
+from oms.returns.records import Return
 from oms.returns.rules import VersionedRule
+from oms.service.records import ProcessException
 from tests.support.orders import a_line, an_order
 from tests.unit.memory import World, announce
 

@@ -12,19 +12,22 @@ from oms.errors import Conflict
 from oms.fulfillment import arrivals, work
 from oms.fulfillment.allocate import needs_stock
 from oms.fulfillment.late import reclaim
+from oms.fulfillment.records import FulfillmentOrder
 from oms.fulfillment.replacements import place_replacements, replace_units, replaced
+from oms.fulfillment.requests import PackageLine, RejectRequest, ShipRequest, ShortLine
 from oms.fulfillment.reroute import reroute
 from oms.fulfillment.unfillable import give_up, why_unfillable
 from oms.machines.executions import needed
 from oms.machines.outcomes import outcome
 from oms.orders.order import Order
 from oms.orders.quantities import available_to_return, broken_laws
-from oms.orders.records import FulfillmentOrder, Hold, Wait
+from oms.orders.records import Hold
 from oms.orders.statuses import order_status, replaces
 from oms.payments.cover import uncovered
 from oms.payments.gift_cards import delivered_cards
 from oms.payments.releases import to_release
 from oms.payments.renewal import renew_until
+from oms.service.records import Wait
 from tests.support.orders import a_line, an_order
 from tests.unit.memory import NOW, World
 
@@ -112,10 +115,10 @@ def test_what_leaves_the_work_is_the_highest_and_waits_to_be_placed_again(how: s
     fo = again(world, order, [[1, 3]])
     order.facts = []
     if how == "reject":
-        rows = [work.PackageLine(line_id="1", quantity=1)]
-        work.reject(order, fo, work.RejectRequest(lines=rows, reason="flood"))
+        rows = [PackageLine(line_id="1", quantity=1)]
+        work.reject(order, fo, RejectRequest(lines=rows, reason="flood"))
     elif how == "short":
-        work.ship(order, fo, work.ShipRequest(short=[work.ShortLine(line_id="1", quantity=1, reason="gone")]), {})
+        work.ship(order, fo, ShipRequest(short=[ShortLine(line_id="1", quantity=1, reason="gone")]), {})
     elif how == "expire":
         work.expire(order, fo)
     else:
@@ -188,7 +191,7 @@ def test_a_late_parcel_takes_the_place_of_what_was_ordered_and_not_of_a_replacem
     work_ = again(world, order, [[1, 1]])
     reroute(order, fo, world.rows, world.settings, to="lyon")
     world.commit(order)
-    late = work.ShipRequest.model_validate({"packages": [{"reference": "late", "lines": [{"line_id": "1", "quantity": 2}]}]})
+    late = ShipRequest.model_validate({"packages": [{"reference": "late", "lines": [{"line_id": "1", "quantity": 2}]}]})
     reclaim(order, fo, late, {"1": 2}, {"A": world.row("A")})
     assert (work_.lines["1"].open, list(order.fulfillment_orders.values())[-1].lines["1"].open) == (1, 0)
 

@@ -11,8 +11,8 @@ from oms.fulfillment.arrivals import arrive
 from oms.orders import statuses
 from oms.orders.order import Order
 from oms.orders.quantities import available_to_return, broken_laws
-from oms.orders.records import Return
 from oms.returns import returns
+from oms.returns.records import Return
 from oms.returns.replacing import NoReplacement, refund_instead
 from oms.returns.states import returnable
 from oms.service import claims

@@ -9,9 +9,9 @@ import pytest
 
 from oms.orders import statuses
 from oms.orders.order import Order
-from oms.orders.records import Label, Return
 from oms.returns import returns
 from oms.returns.preview import foresee
+from oms.returns.records import Label, Return
 from oms.returns.rules import VersionedRule
 from oms.settings import ChannelSettings
 from tests.support.books import BooksWorld

@@ -12,8 +12,9 @@ from oms.fulfillment import arrivals
 from oms.fulfillment.replacements import place_replacements, replace_units
 from oms.money.shares import TaxMode
 from oms.orders.order import Order
-from oms.orders.records import PlacedFee, PlacedLine, Return
+from oms.orders.records import PlacedFee, PlacedLine
 from oms.returns import returns
+from oms.returns.records import Return
 from oms.returns.rules import LineRule, ReturnFee, VersionedRule, check, fees_for, rule_for, rule_of
 from oms.settings import Settings
 from tests.support.orders import a_line, an_order

@@ -9,8 +9,8 @@ import pytest
 from oms.errors import Conflict, Invalid, NotFound
 from oms.orders import statuses
 from oms.orders.order import Order
-from oms.orders.records import Return
 from oms.returns import returns
+from oms.returns.records import Return
 from oms.settings import Settings
 from tests.support.orders import a_line, an_order
 from tests.unit.memory import World, announce, receive

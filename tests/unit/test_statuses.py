@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from oms.fulfillment.records import FulfillmentLine, FulfillmentOrder, Shipment
 from oms.orders import statuses
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentLine, FulfillmentOrder, Hold, LineState, ProcessException, Return, Shipment
+from oms.orders.records import Hold, LineState
 from oms.payments.records import Payment, PaymentEvent
+from oms.returns.records import Return
+from oms.service.records import ProcessException
 from tests.support.orders import a_line, an_order
 from tests.unit.memory import NOW, World
 

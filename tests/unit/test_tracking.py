@@ -6,8 +6,8 @@ import pytest
 
 from oms.carriers.tracking import Tracking, apply, read_standard
 from oms.errors import Invalid
+from oms.fulfillment.records import Shipment
 from oms.orders.order import Order
-from oms.orders.records import Shipment
 from tests.support.orders import a_line, an_order, tracking_news
 from tests.unit.memory import World
 

@@ -8,8 +8,10 @@ import pytest
 
 from oms.errors import Conflict, Invalid, NotFound
 from oms.fulfillment import work
+from oms.fulfillment.records import FulfillmentOrder
+from oms.fulfillment.requests import CollectRequest, PackageLine, RejectRequest, ShipRequest
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder, Hold
+from oms.orders.records import Hold
 from tests.support.orders import a_line, an_order, packages, units
 from tests.unit.memory import NOW, World, claim
 
@@ -35,7 +37,7 @@ LEADS_TO = {"accept": "accepted", "pick": "picking", "pack": "packed", "ready": 
 
 def shipped(order: Order, fo: FulfillmentOrder, body: dict[str, Any], *tracked: str) -> None:
     claims = {number: found for key in tracked for number, found in claim(key).items()}
-    work.ship(order, fo, work.ShipRequest.model_validate(body), claims)
+    work.ship(order, fo, ShipRequest.model_validate(body), claims)
 
 
 def test_the_table_is_complete() -> None:
@@ -185,15 +187,15 @@ def test_what_is_short_goes_back_to_be_routed_again() -> None:
 def test_a_line_named_twice_counts_both_times() -> None:
     world = World({"A": {"berlin": 3}})
     order, fo = world.allocated(an_order(a_line(quantity=3)))
-    rows = [work.PackageLine(line_id="1", quantity=1), work.PackageLine(line_id="1", quantity=2)]
-    work.reject(order, fo, work.RejectRequest(lines=rows, reason="broken"))
+    rows = [PackageLine(line_id="1", quantity=1), PackageLine(line_id="1", quantity=2)]
+    work.reject(order, fo, RejectRequest(lines=rows, reason="broken"))
     world.commit(order)
     assert (fo.lines["1"].rejected, order.summary.lines["1"].allocated, world.row("A").reserved) == (3, 0, 0)
 
 
 def test_a_part_may_be_rejected() -> None:
     order, fo = World().allocated(an_order())
-    work.reject(order, fo, work.RejectRequest(lines=[work.PackageLine(line_id="1", quantity=1)], reason="broken"))
+    work.reject(order, fo, RejectRequest(lines=[PackageLine(line_id="1", quantity=1)], reason="broken"))
     assert (fo.status, fo.lines["1"].open, order.summary.run) == ("released", 1, 2)
     assert [fact.type for fact in order.facts] == ["fulfillment_order.rejected", "order.reopened"]
 
@@ -202,7 +204,7 @@ def test_all_open_lines_are_rejected_when_none_are_named() -> None:
     world = World()
     order, fo = world.allocated(an_order(a_line(), a_line("2", "B", 1)))
     world.ship(order, fo, {"1": 1})
-    work.reject(order, fo, work.RejectRequest(reason="flooded"))
+    work.reject(order, fo, RejectRequest(reason="flooded"))
     assert (fo.status, [line.rejected for line in fo.lines.values()]) == ("shipped", [1, 1])
 
 
@@ -221,7 +223,7 @@ def test_what_nobody_shipped_in_time_goes_back(ship_one: bool, status: str) -> N
 
 def test_collected_goods_are_shipped_and_delivered_at_once() -> None:
     order, fo = World().allocated(an_order())
-    work.collect(order, fo, work.CollectRequest(collected_by="Ann"))
+    work.collect(order, fo, CollectRequest(collected_by="Ann"))
     assert (fo.status, order.summary.lines["1"].shipped, order.summary.lines["1"].delivered) == ("delivered", 2, 2)
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from oms.clock import later, parse, stamp
 from oms.fulfillment.capacity import MOST_AHEAD, book, window, windows
-from oms.fulfillment.work import RejectRequest, reject
+from oms.fulfillment.requests import RejectRequest
+from oms.fulfillment.work import reject
 from oms.orders.order import Order
 from oms.settings import Capacity, Location
 from tests.support.orders import a_group, a_line, an_order

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from oms.fulfillment.attempts import KEPT, conclude_attempts, note_attempt
+from oms.fulfillment.requests import RejectRequest
 from oms.fulfillment.reroute import reroute
 from oms.fulfillment.unfillable import give_up, why_unfillable
-from oms.fulfillment.work import RejectRequest, reject
+from oms.fulfillment.work import reject
 from oms.orders.quantities import broken_laws
 from oms.orders.records import LineState
 from oms.payments.releases import to_release

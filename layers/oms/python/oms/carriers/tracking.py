@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from oms.errors import invalid
 from oms.fulfillment.arrivals import arrive
+from oms.fulfillment.records import Shipment
 from oms.orders.order import Order
-from oms.orders.records import Shipment
 from oms.wire import Moment, Name, Number, Wire, faults_of
 
 Status = Literal["pre_transit", "in_transit", "out_for_delivery", "delivered", "failure", "return_to_sender"]

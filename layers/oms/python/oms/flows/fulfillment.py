@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from oms.fulfillment.arrivals import arrive
+from oms.fulfillment.records import FulfillmentOrder
 from oms.fulfillment.work import expire
 from oms.machines.outcomes import after_shipping, go, seconds_left
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder
 from oms.storage.orders import Cause, update
 
 

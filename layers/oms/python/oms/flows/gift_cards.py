@@ -9,12 +9,12 @@ from oms.clock import stamp
 from oms.errors import Conflict, Retryable
 from oms.flows.credit import account_view, once
 from oms.orders.order import Order
-from oms.orders.records import Return
 from oms.payments import credit
 from oms.payments.credit import OPENING, THERE, Book, CreditAccountRequest
 from oms.payments.gift_cards import SoldCard, cards_of, delivered_cards, returned_cards, sells_cards
 from oms.payments.records import CreditMemo
 from oms.payments.shown import masked
+from oms.returns.records import Return
 from oms.storage.credit import read_account
 from oms.storage.inventory import record_note
 from oms.storage.orders import load

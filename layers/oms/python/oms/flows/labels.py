@@ -9,8 +9,9 @@ from oms.carriers.tracking import Tracking
 from oms.errors import Conflict
 from oms.machines.outcomes import after_goods, go
 from oms.orders.order import Claim, Order, tracking_key
-from oms.orders.records import Label, Personal, Return
+from oms.orders.records import Personal
 from oms.returns import labels
+from oms.returns.records import Label, Return
 from oms.returns.states import find, shipped_from, wants_label
 from oms.storage.claims import claim_of
 from oms.storage.orders import Cause, load, update

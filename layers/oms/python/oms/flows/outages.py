@@ -5,8 +5,8 @@ from __future__ import annotations
 from oms.clock import stamp
 from oms.errors import NotFound
 from oms.flows.idempotency import Request
-from oms.orders.records import ProcessException
 from oms.payments.breaker import Breaker, answered, failed, outage, tried, trusted
+from oms.service.records import ProcessException
 from oms.service.shortages import close
 from oms.storage.breaker import read_breaker, write_breaker
 from oms.storage.shortages import read_shortage, shortage_writes, store_shortage

@@ -21,16 +21,18 @@ from oms.flows.holds import follow_rest, let_go
 from oms.flows.news import relay_one
 from oms.flows.relay import relay_order, start
 from oms.flows.waiting import resume
+from oms.fulfillment.records import FulfillmentOrder
 from oms.ids import order_of
 from oms.machines.executions import Execution, needed
 from oms.machines.outcomes import outcome
 from oms.orders.holds import expired
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder, Return, Summary
+from oms.orders.records import Summary
 from oms.payments import laws
 from oms.payments.clock import authorization_news, watch_authorizations
 from oms.payments.numbers import unnumbered
 from oms.payments.records import Change
+from oms.returns.records import Return
 from oms.service.cancellations import decide_overdue, overdue
 from oms.storage.clients import client
 from oms.storage.environment import environment

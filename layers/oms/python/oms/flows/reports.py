@@ -8,9 +8,10 @@ from typing import Any
 from oms.carriers.tracking import Tracking, apply
 from oms.errors import Conflict, invalid
 from oms.fulfillment.late import late_units, reclaim, told_before
-from oms.fulfillment.work import RejectRequest, ShipRequest, reject, ship
+from oms.fulfillment.records import FulfillmentOrder
+from oms.fulfillment.requests import RejectRequest, ShipRequest
+from oms.fulfillment.work import reject, ship
 from oms.orders.order import Claim, Order, tracking_key
-from oms.orders.records import FulfillmentOrder
 from oms.service.reasons import check_reason
 from oms.storage.claims import claim_of
 from oms.storage.inventory import stock_at

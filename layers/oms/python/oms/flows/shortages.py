@@ -10,8 +10,8 @@ from typing import Any
 from oms.clock import stamp
 from oms.errors import Conflict, NotFound
 from oms.flows.idempotency import Request
-from oms.orders.records import ProcessException
 from oms.service.notes import NoteRequest, note_on
+from oms.service.records import ProcessException
 from oms.service.shortages import close, drift, now_short, shortage, shortage_id, widened
 from oms.storage.inventory import holders, stock_at
 from oms.storage.shortages import read_shortage, store_shortage

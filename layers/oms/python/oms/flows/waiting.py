@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from oms.machines.outcomes import Resume, outcome
 from oms.orders.order import Order
-from oms.orders.records import Wait
+from oms.service.records import Wait
 from oms.storage.clients import client
 from oms.storage.orders import load, store_wait
 

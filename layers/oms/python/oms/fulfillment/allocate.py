@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from oms.clock import later
 from oms.fulfillment.attempts import conclude_attempts
 from oms.fulfillment.capacity import Ahead, book, is_full
+from oms.fulfillment.records import Explanation, FulfillmentLine, FulfillmentOrder
 from oms.fulfillment.unfillable import NO_PLACE, give_up_group
 from oms.inventory.backorders import wait_in_line
 from oms.money.units import Units
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
-from oms.orders.records import Explanation, FulfillmentLine, FulfillmentOrder, LineState, PlacedGroup, PlacedLine
+from oms.orders.records import LineState, PlacedGroup, PlacedLine
 from oms.orders.statuses import totals
 from oms.payments.cover import hold_uncovered
 from oms.payments.releases import after_release

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from zlib import crc32
 
+from oms.fulfillment.records import FulfillmentOrder, Shipment
 from oms.money.units import Units, count, minus, union
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder, ProcessException, Shipment
+from oms.service.records import ProcessException
 
 KIND = "written_off_arrived"
 _HINT = "The customer was given a refund or a replacement for it. Ask for the goods back, or leave them to the customer; then resolve it."

@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Mapping
 from zlib import crc32
 
-from oms.fulfillment.work import OPEN, Package, PackageLine, ShipRequest, new_packages, settle_status
+from oms.fulfillment.records import FulfillmentOrder
+from oms.fulfillment.requests import Package, PackageLine, ShipRequest
+from oms.fulfillment.work import OPEN, new_packages, settle_status
 from oms.inventory.stock import Stock
 from oms.money.units import count, lowest, minus, union
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
-from oms.orders.records import FulfillmentOrder, ProcessException
+from oms.service.records import ProcessException
 
 KIND = "shipped_after_reroute"
 _HINT = "The goods left after their work was given to others. Where a second parcel has gone too, ask for one back; then resolve it."

@@ -8,9 +8,9 @@ from oms.errors import Conflict, Fault, NotFound
 from oms.fulfillment.allocate import LINES_PER_ORDER, hand_out
 from oms.fulfillment.attempts import note_attempt
 from oms.fulfillment.capacity import Ahead
+from oms.fulfillment.records import FulfillmentOrder
 from oms.fulfillment.work import check, settle_status, take_back
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder
 from oms.routing.serving import Left, StockRows, pin
 from oms.routing.sourcing import source
 from oms.settings import Settings

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from pydantic import Field
-
 from oms.errors import Conflict, Fault, NotFound, invalid
 from oms.fulfillment.arrivals import arrive
 from oms.fulfillment.attempts import note_attempt
+from oms.fulfillment.records import FulfillmentOrder, Shipment
+from oms.fulfillment.requests import CollectRequest, Package, PackageLine, RejectRequest, ShipRequest
 from oms.money.units import Units, count, highest, lowest, minus, union
 from oms.orders.order import Claim, Order, StockChange
 from oms.orders.quantities import needs_place
-from oms.orders.records import FulfillmentOrder, LineState, Shipment
+from oms.orders.records import LineState
 from oms.payments.cover import hold_uncovered
 from oms.payments.records import Change
 from oms.service import recalls
 from oms.service.stages import free_units
-from oms.wire import Key, Name, Number, Quantity, Text, Wire
 
 OPEN = ("released", "accepted", "picking", "packed", "ready_for_pickup", "partially_shipped")
 """Statuses in which the location has work to do."""
@@ -42,58 +41,6 @@ _FOLLOWED_AT_ONCE = 60
 _VERBS = {"accept": "accepted", "pick": "picking", "pack": "packed", "ready": "ready_for_pickup", "hold": "held", "release": "released"}
 
 
-class PackageLine(Wire):
-    """Units of one line."""
-
-    line_id: Key
-    quantity: Quantity
-
-
-class Package(Wire):
-    """One parcel. A reference counts once per fulfillment order."""
-
-    reference: Number | None = None
-    carrier: Name | None = None
-    tracking_number: Number | None = None
-    tracking_url: Text | None = None
-    lines: list[PackageLine] = Field(min_length=1, max_length=200)
-
-
-class ShortLine(PackageLine):
-    """Units that the location cannot send after all."""
-
-    reason: Text
-
-
-class ShipRequest(Wire):
-    """`POST .../ship`."""
-
-    packages: list[Package] = Field([], max_length=50)
-    short: list[ShortLine] = Field([], max_length=200)
-
-
-class RejectRequest(Wire):
-    """`POST .../reject`; all open lines when none are named."""
-
-    lines: list[PackageLine] | None = Field(None, max_length=200)
-    reason: Text
-
-
-class RerouteRequest(Wire):
-    """`POST .../reroute`: to a location, or to wherever the rules say."""
-
-    location_id: Key | None = None
-    reason: Text = ""
-
-
-class CollectRequest(Wire):
-    """`POST .../collect`: who fetched the goods."""
-
-    code: Name | None = None
-    collected_by: Name | None = None
-
-
-REQUESTS: dict[str, type[Wire]] = {"ship": ShipRequest, "reject": RejectRequest, "reroute": RerouteRequest, "collect": CollectRequest}
 Effects = Mapping[str, str]
 """What a reason says about the stock of what it was given for: "zero" or "recount"; the others say nothing."""
 

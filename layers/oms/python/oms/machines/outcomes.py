@@ -12,11 +12,13 @@ from math import ceil
 from typing import Any
 
 from oms.clock import parse
+from oms.fulfillment.records import FulfillmentOrder
 from oms.orders.order import Order
 from oms.orders.quantities import kept, needs_place, open_units
-from oms.orders.records import FulfillmentOrder, Return, Wait
 from oms.payments.ledger import newest
+from oms.returns.records import Return
 from oms.returns.states import unsettled, wants_label
+from oms.service.records import Wait
 
 
 @dataclass(frozen=True)

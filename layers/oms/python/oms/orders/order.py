@@ -13,26 +13,12 @@ from typing import Any
 
 from oms.clock import stamp
 from oms.errors import Conflict, NotFound, expect_version
+from oms.fulfillment.records import Explanation, FulfillmentOrder, Shipment
 from oms.ids import part_id
-from oms.orders.records import (
-    Explanation,
-    Fact,
-    FulfillmentOrder,
-    LineChunk,
-    LineState,
-    Personal,
-    Placed,
-    PlacedGroup,
-    PlacedLine,
-    ProcessException,
-    Relayed,
-    Return,
-    Shipment,
-    Summary,
-    Wait,
-    Waiting,
-)
+from oms.orders.records import Fact, LineChunk, LineState, Personal, Placed, PlacedGroup, PlacedLine, Relayed, Summary, Waiting
 from oms.payments.records import Change, CreditMemo, Invoice, Payment
+from oms.returns.records import Return
+from oms.service.records import ProcessException, Wait
 
 
 @dataclass(frozen=True)

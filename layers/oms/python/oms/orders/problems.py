@@ -13,7 +13,7 @@ from oms.money.currencies import show
 from oms.orders.hold_request import HoldRequest
 from oms.orders.holds import place_hold, release_hold
 from oms.orders.order import Order
-from oms.orders.records import ProcessException
+from oms.service.records import ProcessException
 
 SHORT, OFF = "stock_short", "total_off"
 _LONGEST = 500

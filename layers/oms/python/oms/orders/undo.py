@@ -12,13 +12,13 @@ from oms.clock import stamp
 from oms.errors import OmsError, Retryable
 from oms.money.currencies import show
 from oms.orders.order import Order
-from oms.orders.records import ProcessException
 from oms.payments.funds import Part
 from oms.payments.gateway import Gateways, Unsure, gateway_for
 from oms.payments.ledger import authorizations, captures, newest
 from oms.payments.records import BY_HAND, DECLINE, Payment
 from oms.payments.requests import ask
 from oms.payments.transfers import Answer, Transfer, add_moves, record, under_way
+from oms.service.records import ProcessException
 
 _TRANSFERS = (Transfer("void", DECLINE), Transfer("refund", DECLINE))
 

@@ -7,28 +7,18 @@ from functools import partial
 from typing import Any, TypeVar
 
 from oms.clock import later
+from oms.fulfillment.records import FulfillmentOrder, Shipment
 from oms.money.shares import Share
 from oms.money.units import Units, count
 from oms.orders import quantities, statuses
 from oms.orders.order import Order
-from oms.orders.records import (
-    PROCESSING_HOURS,
-    TRANSIT_DAYS,
-    FulfillmentOrder,
-    Personal,
-    PlacedGroup,
-    PlacedLine,
-    PlacedTax,
-    Promise,
-    Return,
-    ReturnFee,
-    Shipment,
-)
+from oms.orders.records import PROCESSING_HOURS, TRANSIT_DAYS, Personal, PlacedGroup, PlacedLine, PlacedTax, Promise
 from oms.orders.totals import totals_of
 from oms.payments.funds import open_amount
 from oms.payments.ledger import expires_at, fold, payment_status
 from oms.payments.records import Change, CreditMemo, Exchange, Invoice, Payment
 from oms.payments.shown import shown
+from oms.returns.records import Return, ReturnFee
 from oms.service.changes import change_view
 
 MOST_LINES = 200

@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Literal
 
 from oms.clock import later, parse
-from oms.orders.records import ProcessException, Record
+from oms.orders.records import Record
+from oms.service.records import ProcessException
 
 MOST_FAILURES = 5
 WITHIN_SECONDS = 120

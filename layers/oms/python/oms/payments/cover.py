@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from oms.fulfillment.records import FulfillmentOrder
 from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
 from oms.orders.quantities import cancelled_units
-from oms.orders.records import FulfillmentOrder
 from oms.orders.statuses import buckets, to_come, totals
 from oms.orders.worth import delivery_worth, worth
 from oms.payments.exchange_tender import backed

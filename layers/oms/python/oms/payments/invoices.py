@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from oms.fulfillment.records import Shipment
 from oms.ids import invoice_of, invoice_of_change, memo_of_change, part_id
 from oms.money.shares import Share
 from oms.money.units import Units, count, union
 from oms.orders.order import Order
-from oms.orders.records import Layer, PlacedTax, Shipment
+from oms.orders.records import Layer, PlacedTax
 from oms.orders.worth import delivery_worth, worth
 from oms.payments.funds import open_amount
 from oms.payments.records import Change, CreditMemo, Invoice

@@ -7,11 +7,11 @@ from zlib import crc32
 from oms.errors import Fault, invalid
 from oms.money.currencies import show
 from oms.orders.order import Order
-from oms.orders.records import ProcessException
 from oms.payments import ledger
 from oms.payments.news import PaymentNews
 from oms.payments.records import Payment, PaymentEvent
 from oms.service.closing import release_paid
+from oms.service.records import ProcessException
 
 
 def take_in(order: Order, payment: Payment, news: PaymentNews) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from oms.errors import Conflict, Fault, Forbidden, invalid
 from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
-from oms.orders.records import Label, Override, PlacedLine, Return, ReturnFee, ReturnLine
+from oms.orders.records import PlacedLine
 from oms.returns.lifecycle import approve
+from oms.returns.records import Label, Override, Return, ReturnFee, ReturnLine
 from oms.returns.requests import ReceivedLine, ReceiveRequest, ReturnLineRequest, ReturnRequest
 from oms.returns.states import returnable
 from oms.service.bundles import ratio, with_components

@@ -17,10 +17,11 @@ from oms.money.rounding import percent, ratio
 from oms.money.shares import Share
 from oms.money.units import Units, union
 from oms.orders.order import Order
-from oms.orders.records import PlacedTax, Return
+from oms.orders.records import PlacedTax
 from oms.payments.invoices import fee_row
 from oms.payments.records import CreditMemo, Invoice
 from oms.returns import reclaiming, rules
+from oms.returns.records import Return
 from oms.service.fees import frozen_fee, goods_amount
 
 LABEL = "return_shipping"

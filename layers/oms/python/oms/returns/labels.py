@@ -6,8 +6,8 @@ from oms.carriers.labels import CARRIERS, SoldLabel
 from oms.carriers.tracking import Tracking
 from oms.errors import Fault, invalid
 from oms.orders.order import Order
-from oms.orders.records import Label, Return
 from oms.returns.announcing import new_label
+from oms.returns.records import Label, Return
 from oms.returns.requests import LabelRequest
 from oms.returns.states import COMING, expect
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oms.orders.order import Order
-from oms.orders.records import Return
+from oms.returns.records import Return
 from oms.returns.states import COMING, expect, free_rest, unsettled, want_no_label
 
 

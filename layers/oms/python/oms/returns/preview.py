@@ -8,12 +8,12 @@ from typing import Any
 
 from oms.errors import Conflict
 from oms.orders.order import Order
-from oms.orders.records import Return
 from oms.orders.statuses import totals
 from oms.payments.funds import ensure_refunds
 from oms.payments.offsets import offsets
 from oms.payments.records import CreditMemo, Invoice
 from oms.returns import settling
+from oms.returns.records import Return
 from oms.service.figures import Figures
 
 

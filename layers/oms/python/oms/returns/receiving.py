@@ -10,9 +10,11 @@ from zlib import crc32
 from oms.errors import Fault, invalid
 from oms.money.units import count, lowest
 from oms.orders.order import Order, StockChange
-from oms.orders.records import PlacedLine, ProcessException, Receipt, Return, ReturnLine
+from oms.orders.records import PlacedLine
+from oms.returns.records import Receipt, Return, ReturnLine
 from oms.returns.requests import USUAL, ReceivedLine, ReceiveRequest
 from oms.returns.states import COMING, expect, returnable, shipped_from
+from oms.service.records import ProcessException
 from oms.settings import Settings
 
 KIND = "unexpected_goods"

@@ -15,8 +15,9 @@ from oms.money.shares import Share
 from oms.money.units import Units, minus, union
 from oms.orders.order import Order
 from oms.orders.quantities import cancelled_units
-from oms.orders.records import PlacedLine, Return
+from oms.orders.records import PlacedLine
 from oms.payments.records import CreditMemo
+from oms.returns.records import Return
 from oms.service.fees import frozen_fee
 
 CODE = "promotion_reclaim"

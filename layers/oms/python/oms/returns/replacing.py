@@ -8,7 +8,7 @@ from oms.errors import Conflict
 from oms.fulfillment.replacements import place_replacements, replace_units
 from oms.money.units import count, lowest, minus
 from oms.orders.order import Order
-from oms.orders.records import Return, ReturnLine
+from oms.returns.records import Return, ReturnLine
 from oms.returns.settling import next_round, restock
 from oms.returns.states import settle_status
 from oms.routing.serving import StockRows

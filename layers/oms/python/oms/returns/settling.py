@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from oms.ids import memo_of
 from oms.money.units import Units, count, minus, union
 from oms.orders.order import Order, StockChange
-from oms.orders.records import Receipt, Return, ReturnLine
 from oms.payments.invoices import credit_memo_for
 from oms.payments.records import CreditMemo, Invoice
+from oms.returns.records import Receipt, Return, ReturnLine
 from oms.returns.states import due_units, settle_status
 
 KINDS = ("refund", "store_credit", "replace")

@@ -8,7 +8,8 @@ from oms.errors import Conflict, NotFound
 from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
 from oms.orders.quantities import available_to_return
-from oms.orders.records import PlacedLine, Return, ReturnLine
+from oms.orders.records import PlacedLine
+from oms.returns.records import Return, ReturnLine
 from oms.service.claimed import refunded
 from oms.service.stages import returning_units
 

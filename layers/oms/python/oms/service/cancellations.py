@@ -12,11 +12,11 @@ from pydantic import Field, model_validator
 
 from oms.clock import parse, stamp
 from oms.errors import Conflict, Fault, Refused, invalid
+from oms.fulfillment.records import FulfillmentOrder
 from oms.fulfillment.work import close_work
 from oms.money.units import count, highest, minus
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import available_to_cancel, cancel_units, kept, open_units, reserved
-from oms.orders.records import FulfillmentOrder
 from oms.payments.records import Change, ChangeLine
 from oms.service import recalls
 from oms.service.asking import Asked

@@ -13,11 +13,11 @@ from pydantic import Field, model_validator
 
 from oms.errors import Conflict, Fault, NotFound, invalid
 from oms.fulfillment.arrivals import follow_parcels, write_off
+from oms.fulfillment.records import Shipment
 from oms.fulfillment.replacements import replace_units, replaced
 from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
 from oms.orders.quantities import available_to_reship
-from oms.orders.records import Shipment
 from oms.payments.gift_cards import is_gift_card
 from oms.payments.records import Change, ChangeLine, Claim
 from oms.service.asking import Asked

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from oms.errors import Conflict
 from oms.orders.order import Order
-from oms.orders.records import ProcessException
 from oms.payments.cover import release_covered
+from oms.service.records import ProcessException
 
 
 def release_paid(order: Order) -> None:

@@ -8,16 +8,18 @@ from pydantic import Field
 
 from oms.errors import Fault, NotFound, invalid
 from oms.fulfillment.arrivals import arrive
+from oms.fulfillment.records import FulfillmentOrder
 from oms.fulfillment.unfillable import give_up, why_unfillable
 from oms.fulfillment.work import cancel_work
 from oms.orders.order import Order
-from oms.orders.records import FulfillmentOrder, Hold, ProcessException
+from oms.orders.records import Hold
 from oms.orders.statuses import totals
 from oms.payments.by_hand import note_by_hand
 from oms.payments.cover import release_covered, surplus
 from oms.returns.states import want_no_label
 from oms.service.changes import open_change
 from oms.service.closing import close_exception, is_unsure
+from oms.service.records import ProcessException
 from oms.wire import Amount, Key, Text, Wire
 
 _HINTS = {

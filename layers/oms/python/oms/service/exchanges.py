@@ -13,7 +13,6 @@ from oms.errors import Conflict, Fault, Forbidden, Refused, invalid
 from oms.money.units import count, union
 from oms.orders.order import Order
 from oms.orders.quantities import available_to_cancel
-from oms.orders.records import Return
 from oms.orders.statuses import totals
 from oms.payments.cover import surplus
 from oms.payments.gift_cards import is_gift_card
@@ -21,6 +20,7 @@ from oms.payments.offsets import offsets
 from oms.payments.payouts import EXCHANGE
 from oms.payments.records import Change, CreditMemo, Exchange
 from oms.returns import returns
+from oms.returns.records import Return
 from oms.returns.requests import ReturnLineRequest
 from oms.service import recalls
 from oms.service.cancellations import CancelLine, CancelRequest, cancel

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from oms.orders.order import Order
-from oms.orders.records import Note, ProcessException, Return
+from oms.orders.records import Note
+from oms.returns.records import Return
+from oms.service.records import ProcessException
 from oms.wire import Text, Wire
 
 

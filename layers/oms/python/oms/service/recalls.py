@@ -6,10 +6,10 @@ shipment takes held numbers only when no other is free.
 
 from __future__ import annotations
 
+from oms.fulfillment.records import FulfillmentOrder
 from oms.money.units import Units, count, highest, lowest, minus, union
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import cancel_units
-from oms.orders.records import FulfillmentOrder
 from oms.payments.records import Change, ChangeLine
 from oms.service.changes import go_on, measured
 from oms.service.charges import settle_charge

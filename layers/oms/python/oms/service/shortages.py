@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oms.errors import Conflict, Fault, invalid
-from oms.orders.records import ProcessException
+from oms.service.records import ProcessException
 
 PREFIX = "exc_stock-"
 _MOST_ORDERS = 50

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from oms.money.units import Units, count, lowest, minus, union
 from oms.orders.order import Order
 from oms.orders.quantities import cancelled_units
-from oms.orders.records import ReturnLine
+from oms.returns.records import ReturnLine
 
 
 @dataclass(frozen=True)

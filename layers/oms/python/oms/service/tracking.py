@@ -15,13 +15,15 @@ from typing import Any, Self
 from pydantic import model_validator
 
 from oms.clock import later, parse, stamp
+from oms.fulfillment.records import Shipment
 from oms.money.units import Units, count, union
 from oms.orders import statuses
 from oms.orders.order import Order
-from oms.orders.records import Personal, PlacedGroup, Return, Shipment
+from oms.orders.records import Personal, PlacedGroup
 from oms.orders.view import MOST_LINES, is_exchanged, line_views
 from oms.payments.gift_cards import is_gift_card
 from oms.payments.records import Change, Exchange
+from oms.returns.records import Return
 from oms.wire import Name, Number, Wire, WrongField
 
 _SPARE_DAYS = 7

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from oms.errors import Conflict, Fault, invalid
+from oms.fulfillment.records import FulfillmentOrder
 from oms.fulfillment.work import close_work
 from oms.money.units import Units, count, minus
 from oms.orders.order import Order, StockChange
-from oms.orders.records import FulfillmentOrder
 from oms.payments.gift_cards import is_gift_card
 from oms.payments.records import Change, ChangeLine
 from oms.service.changes import begin_change, go_on

@@ -20,28 +20,17 @@ from typing import Any
 
 from oms.clock import stamp
 from oms.errors import Conflict, NotFound, OmsError, Retryable
+from oms.fulfillment.records import Explanation, FulfillmentOrder, Shipment
 from oms.inventory.counts import Movement
 from oms.orders.order import Order, StockChange
-from oms.orders.records import (
-    Entry,
-    Explanation,
-    FulfillmentOrder,
-    LineChunk,
-    Personal,
-    Placed,
-    ProcessException,
-    Record,
-    Relayed,
-    Return,
-    Shipment,
-    Summary,
-    Wait,
-)
+from oms.orders.records import Entry, LineChunk, Personal, Placed, Record, Relayed, Summary
 from oms.orders.statuses import order_status
 from oms.payments import positions
 from oms.payments.gift_cards import sells_cards
 from oms.payments.records import Change, CreditMemo, Invoice, Payment
+from oms.returns.records import Return
 from oms.returns.states import OVER
+from oms.service.records import ProcessException, Wait
 from oms.storage.accounts import exposure_change
 from oms.storage.capacity import bookings
 from oms.storage.chunks import chunk_sk, join, kept

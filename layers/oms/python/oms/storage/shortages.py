@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from oms.clock import stamp
-from oms.orders.records import Entry, ProcessException
+from oms.orders.records import Entry
+from oms.service.records import ProcessException
 from oms.storage.codec import encode
 from oms.storage.environment import environment
 from oms.storage.table import Cancelled, Lost, Write, get, write

@@ -5,8 +5,8 @@ from __future__ import annotations
 from oms.api.changes import Kind
 from oms.api.kinds.returns import look
 from oms.orders.order import Order
-from oms.orders.records import Return
 from oms.returns.lifecycle import approve
+from oms.returns.records import Return
 from oms.returns.requests import ReturnApproval
 from oms.returns.states import expect, find
 from oms.service.approvals import approved_as, ask_approval, needs_approval

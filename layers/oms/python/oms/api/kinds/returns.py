@@ -8,10 +8,10 @@ from typing import Any
 from oms.api.changes import Foreseen, Kind, changed
 from oms.api.service import return_answer
 from oms.orders.order import Order
-from oms.orders.records import Return
 from oms.orders.view import line_views
 from oms.payments.gift_cards import sells_cards
 from oms.returns.announcing import request_return
+from oms.returns.records import Return
 from oms.returns.requests import RESOLUTIONS, ReturnRequest
 from oms.service.self_service import Caller
 from oms.storage.settings import settings
