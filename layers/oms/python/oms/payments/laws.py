@@ -28,9 +28,12 @@ def broken(order: Order) -> list[str]:
 
 
 def _above_ceilings(payment: Payment) -> list[str]:
-    """What we asked for beyond what there was; facts from outside may go beyond, and raise an exception when they come."""
-    asked = [event for event in newest(payment.events) if event.key and event.state == "succeeded"]
-    back, captured = sum(event.amount for event in asked if event.kind == "refund"), fold(payment).captured
+    """What we asked for beyond what there was; facts from outside may go beyond, and raise an exception when they come. A refund that came
+    back may be paid once more."""
+    done = [event for event in newest(payment.events) if event.state == "succeeded"]
+    asked = [event for event in done if event.key]
+    again = sum(event.amount for event in done if event.kind == "refund_reversal")
+    back, captured = sum(event.amount for event in asked if event.kind == "refund") - again, fold(payment).captured
     found = [f"{payment.id}: {back} was paid back of {captured}"] if back > captured else []
     for each in authorizations(payment):
         drawn = sum(event.amount for event in asked if event.kind in ("capture", "void", "expiry") and event.of == each.reference)
