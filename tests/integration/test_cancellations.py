@@ -90,7 +90,7 @@ def test_a_quote_for_figures_that_changed_is_412(world: World) -> None:
 def test_a_quote_that_nobody_gave_is_refused(world: World, quote: str) -> None:
     placed = world.place(order_body())
     answer = cancel(world, placed["id"], {**lines(_1=1), "quote_id": quote})
-    assert answer.status == (412 if quote else 200)
+    assert answer.status == (412 if quote else 422)
 
 
 def test_an_expired_quote_is_412(world: World) -> None:

@@ -79,7 +79,8 @@ def finish_what_is_open(life: Life) -> None:
             if problem.cause.startswith("Retryable"):
                 life.shop.pass_time(hours=25)
             choices = life._choices(problem)
-            life._decide(problem.id, choices[0])
+            # What the gateway will never know of has to be said in the end; a retry alone would ask for ever.
+            life._decide(problem.id, choices[-1 if problem.cause.startswith("Unsure") else 0])
         life.laws_hold()
 
 
