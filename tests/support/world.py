@@ -399,8 +399,9 @@ class World:
         return [(row["type"], row["data"]) for row in rows]
 
     def items(self) -> JSON:
-        """Everything stored, to compare."""
-        rows = {table: client("dynamodb").scan(TableName=table)["Items"] for table in TABLES}
+        """Everything stored, to compare; a scan answers a megabyte at a time."""
+        pages = {table: client("dynamodb").get_paginator("scan").paginate(TableName=table) for table in TABLES}
+        rows = {table: [item for page in pages[table] for item in page["Items"]] for table in TABLES}
         return {table: sorted(found, key=lambda item: (item["pk"]["S"], item["sk"]["S"])) for table, found in rows.items()}
 
 
