@@ -24,7 +24,7 @@ def live(stack: Stack, console: Console) -> str:
     api = stack.api()
     try:
         with console.step("shop: places an order of two lines"):
-            order = api.post("/v1/orders", sample_order(f"SAMPLE-{datetime.now(UTC):%Y%m%d-%H%M%S}"))
+            order = api.post("/v1/orders", sample_order(f"SAMPLE-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"))
         with console.step("Allocate: releases work to a warehouse"):
             order = wait(api, order["id"], "its fulfillment orders to be released", _released)
         with console.step("warehouse: accepts, picks, packs, ships"):
