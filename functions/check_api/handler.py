@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools.event_handler.api_gateway import Response
-
 from oms.api.http import after_cursor, asked, client_of, create_api, cursor_of, json_body, parsed, reply
 from oms.api.observe import observed
+from oms.api.router import Response
 from oms.flows.check import check, repair_once
 from oms.inventory.conservation import view
 from oms.inventory.repair_requests import RepairRequest
@@ -18,9 +17,9 @@ _ANSWER = 25
 
 
 @app.get("/v1/inventory/check")
-def get_check() -> Response[str]:
+def get_check() -> Response:
     """What does not add up, of all stock, one location or one SKU; with a cursor, on from there."""
-    query = app.current_event.query_string_parameters or {}
+    query = app.current_event.query_string_parameters
     context = app.lambda_context
     left = context.get_remaining_time_in_millis() / 1000
     spare = max(0.0, left - _ANSWER)
@@ -36,7 +35,7 @@ def get_check() -> Response[str]:
 
 
 @app.post("/v1/inventory/repairs")
-def post_repairs() -> Response[str]:
+def post_repairs() -> Response:
     """Repair findings that are still there; says of each what became of it."""
     request = parsed(json_body(app), RepairRequest)
     done, replayed = repair_once(request, f"client:{client_of(app)}", asked(app))

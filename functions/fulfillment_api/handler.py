@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aws_lambda_powertools.event_handler.api_gateway import Response
-
 from oms.api.commands import command
 from oms.api.http import after_cursor, asked, client_of, create_api, cursor_of, json_body, page_size, parsed, reply
 from oms.api.observe import observed
+from oms.api.router import Response
 from oms.errors import Fault, NotFound, invalid
 from oms.flows.reports import reject_work, ship_packages
 from oms.fulfillment import work
@@ -29,9 +28,9 @@ app = create_api()
 
 
 @app.get("/v1/fulfillment-orders")
-def get_work() -> Response[str]:
+def get_work() -> Response:
     """A location's open work, oldest ship-by first."""
-    query = app.current_event.query_string_parameters or {}
+    query = app.current_event.query_string_parameters
     if "location_id" not in query:
         raise invalid(Fault("name the location whose work you want", "/location_id"))
     rows = listed(f"location#{query['location_id']}", newest_first=False, limit=page_size(app), after=after_cursor(app))
@@ -41,13 +40,13 @@ def get_work() -> Response[str]:
 
 
 @app.get("/v1/fulfillment-orders/<fulfillment_order_id>")
-def get_fulfillment_order(fulfillment_order_id: str) -> Response[str]:
+def get_fulfillment_order(fulfillment_order_id: str) -> Response:
     """One fulfillment order."""
     return reply(200, _one(fulfillment_order_id))
 
 
 @app.post("/v1/fulfillment-orders/<fulfillment_order_id>/<action>")
-def post_action(fulfillment_order_id: str, action: str) -> Response[str]:
+def post_action(fulfillment_order_id: str, action: str) -> Response:
     """accept, pick, pack, ready, hold, release, reject, reroute, ship, collect, deliver, cancel-response."""
     request = parsed(json_body(app, required=action in ("ship", "reject", "cancel-response")), _body_of(action))
 
@@ -59,7 +58,7 @@ def post_action(fulfillment_order_id: str, action: str) -> Response[str]:
 
 
 @app.post("/v1/locations/<location_id>/drain")
-def post_drain(location_id: str) -> Response[str]:
+def post_drain(location_id: str) -> Response:
     """Re-route all open work of a location; what does not fit this call goes on by itself."""
     from oms.flows.reroute import drain, drained_before  # noqa: PLC0415 it is seldom, and needs the search for routes
     from oms.fulfillment.reroute import DrainRequest  # noqa: PLC0415

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools.event_handler.api_gateway import Response
-
 from oms.api.http import after_cursor, asked, create_api, cursor_of, header, json_body, page_size, parsed, reply
 from oms.api.observe import observed
+from oms.api.router import Response
 from oms.errors import Fault, NotFound, invalid
 from oms.flows import reservations
 from oms.flows.inventory import availability, count_stock
@@ -22,7 +21,7 @@ app = create_api()
 
 
 @app.put("/v1/inventory/<sku>/<location_id>")
-def put_stock(sku: str, location_id: str) -> Response[str]:
+def put_stock(sku: str, location_id: str) -> Response:
     """Set what is counted at one place; reservations stay."""
     count = parsed(json_body(app), StockCount)
     stock, replayed = count_stock(sku, location_id, count, asked(app), header(app, "if-match"))
@@ -30,7 +29,7 @@ def put_stock(sku: str, location_id: str) -> Response[str]:
 
 
 @app.post("/v1/inventory/loads")
-def post_load() -> Response[str]:
+def post_load() -> Response:
     """Load a file of counts and differences, or preview what it would change."""
     from oms.flows.loads import request_load  # noqa: PLC0415 files come now and then; sales do not pay for it
     from oms.inventory.loads import LoadRequest, view  # noqa: PLC0415
@@ -41,7 +40,7 @@ def post_load() -> Response[str]:
 
 # Before the route of a place, which it would match too: the first that matches is taken.
 @app.get("/v1/inventory/loads/<load_id>")
-def get_load(load_id: str) -> Response[str]:
+def get_load(load_id: str) -> Response:
     """How far a load is, what it did, what it refused."""
     from oms.inventory.loads import view  # noqa: PLC0415 as above
     from oms.storage.loads import load as read_load  # noqa: PLC0415
@@ -51,7 +50,7 @@ def get_load(load_id: str) -> Response[str]:
 
 
 @app.post("/v1/inventory/loads/<load_id>/<action>")
-def post_load_action(load_id: str, action: str) -> Response[str]:
+def post_load_action(load_id: str, action: str) -> Response:
     """approve, cancel, revert."""
     from oms.flows.loads import act  # noqa: PLC0415 as above
     from oms.inventory.loads import view  # noqa: PLC0415
@@ -64,7 +63,7 @@ def post_load_action(load_id: str, action: str) -> Response[str]:
 
 
 @app.get("/v1/inventory/<sku>/<location_id>")
-def get_stock(sku: str, location_id: str) -> Response[str]:
+def get_stock(sku: str, location_id: str) -> Response:
     """One SKU at one place."""
     stock = stock_at(sku, location_id)
     if stock is None:
@@ -73,7 +72,7 @@ def get_stock(sku: str, location_id: str) -> Response[str]:
 
 
 @app.get("/v1/inventory/<sku>/<location_id>/movements")
-def get_movements(sku: str, location_id: str) -> Response[str]:
+def get_movements(sku: str, location_id: str) -> Response:
     """How on_hand came about, newest first."""
     size = page_size(app)
     rows = list(movements(sku, location_id, newest_first=True, limit=size, before=after_cursor(app) or "~"))
@@ -84,7 +83,7 @@ def get_movements(sku: str, location_id: str) -> Response[str]:
 
 
 @app.put("/v1/inventory/<sku>/<location_id>/shards")
-def put_shards(sku: str, location_id: str) -> Response[str]:
+def put_shards(sku: str, location_id: str) -> Response:
     """Set how many rows the sales of a hot item share; what it has is spread over them while it goes on selling."""
     from oms.flows.shards import change_shards  # noqa: PLC0415 few items are hot
 
@@ -93,7 +92,7 @@ def put_shards(sku: str, location_id: str) -> Response[str]:
 
 
 @app.post("/v1/inventory/batch")
-def post_batch() -> Response[str]:
+def post_batch() -> Response:
     """Up to 100 counts or changes; a record id counts once."""
     from oms.flows.records import load_batch  # noqa: PLC0415 sales do not pay for it
 
@@ -102,13 +101,13 @@ def post_batch() -> Response[str]:
 
 
 @app.post("/v1/inventory/availability")
-def post_availability() -> Response[str]:
+def post_availability() -> Response:
     """Figures of up to 100 SKUs at up to 100 places or groups."""
     return reply(200, {"data": availability(parsed(json_body(app), AvailabilityQuery))})
 
 
 @app.post("/v1/routing/preview")
-def post_preview() -> Response[str]:
+def post_preview() -> Response:
     """Where an order would go, best route first; nothing is reserved."""
     from oms.flows.preview import routing_preview  # noqa: PLC0415 asked for by hand, now and then; all other calls would pay for it
     from oms.routing.preview import RoutingPreview  # noqa: PLC0415
@@ -117,20 +116,20 @@ def post_preview() -> Response[str]:
 
 
 @app.get("/v1/inventory/changes")
-def get_changes() -> Response[str]:
+def get_changes() -> Response:
     """Which places changed since a cursor, with their figures now."""
     from oms.flows.changes import changed_since  # noqa: PLC0415 sales do not pay for it
 
-    cursor = (app.current_event.query_string_parameters or {}).get("cursor", "")
+    cursor = app.current_event.query_string_parameters.get("cursor", "")
     return reply(200, changed_since(cursor, page_size(app, default=100)))
 
 
 @app.get("/v1/backorders")
-def get_backorders() -> Response[str]:
+def get_backorders() -> Response:
     """Who waits for a SKU, in the order in which arrivals are granted."""
     from oms.flows.backorders import queue_of  # noqa: PLC0415 sales do not pay for it
 
-    sku = (app.current_event.query_string_parameters or {}).get("sku", "")
+    sku = app.current_event.query_string_parameters.get("sku", "")
     if not sku:
         raise invalid(Fault("name a SKU", "/sku"))
     size, position, at = page_size(app), 0, after_cursor(app)
@@ -143,40 +142,40 @@ def get_backorders() -> Response[str]:
 
 
 @app.post("/v1/reservations")
-def post_reservation() -> Response[str]:
+def post_reservation() -> Response:
     """Reserve stock for a cart, all or nothing or in part."""
     done = reservations.make(parsed(json_body(app), ReservationRequest), asked(app))
     return _reservation(done, 201, location=f"/v1/reservations/{done[0].id}")
 
 
 @app.get("/v1/reservations/<reservation_id>")
-def get_reservation(reservation_id: str) -> Response[str]:
+def get_reservation(reservation_id: str) -> Response:
     """One reservation."""
     return _reservation((reservations.read(reservation_id), False))
 
 
 @app.patch("/v1/reservations/<reservation_id>")
-def patch_reservation(reservation_id: str) -> Response[str]:
+def patch_reservation(reservation_id: str) -> Response:
     """New quantities, more time."""
     change = parsed(json_body(app), ReservationChange)
     return _reservation(reservations.change(reservation_id, change, asked(app), header(app, "if-match")))
 
 
 @app.delete("/v1/reservations/<reservation_id>")
-def delete_reservation(reservation_id: str) -> Response[str]:
+def delete_reservation(reservation_id: str) -> Response:
     """Give everything back; again: nothing happens."""
     return _reservation(reservations.release(reservation_id, asked(app), header(app, "if-match")))
 
 
 @app.post("/v1/reservations/<reservation_id>/transfer")
-def post_transfer(reservation_id: str) -> Response[str]:
+def post_transfer(reservation_id: str) -> Response:
     """Hold units at other locations instead."""
     moves = parsed(json_body(app), TransferRequest)
     return _reservation(reservations.transfer(reservation_id, moves, asked(app), header(app, "if-match")))
 
 
 @app.post("/v1/reservations/<reservation_id>/fulfill")
-def post_fulfill(reservation_id: str) -> Response[str]:
+def post_fulfill(reservation_id: str) -> Response:
     """Reserved units left the shelf, without an order."""
     gone = parsed(json_body(app, required=False), FulfillRequest)
     return _reservation(reservations.fulfill(reservation_id, gone, asked(app), header(app, "if-match")))
@@ -186,7 +185,7 @@ def _never_counted(sku: str, location_id: str) -> NotFound:
     return NotFound(f"{sku} was never counted at {location_id}")
 
 
-def _reservation(done: reservations.Done, status: int = 200, location: str | None = None) -> Response[str]:
+def _reservation(done: reservations.Done, status: int = 200, location: str | None = None) -> Response:
     found, again = done
     return reply(status, reservation_view(found), version=found.record.v, replayed=again, location=location)
 

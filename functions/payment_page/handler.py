@@ -6,12 +6,12 @@ from html import escape
 from typing import Any
 from urllib.parse import parse_qsl
 
-from aws_lambda_powertools.event_handler.api_gateway import Response
 from pydantic import Field
 
 from oms.api.http import asked, client_of, create_api, header, json_body, parsed, raw_body, reply
 from oms.api.links import LONGEST, PaymentLink, make, read
 from oms.api.observe import observed
+from oms.api.router import Response
 from oms.clock import parse, stamp
 from oms.errors import Conflict
 from oms.flows.idempotency import digest_of
@@ -41,7 +41,7 @@ class PayRequest(Wire):
 
 
 @app.post("/v1/orders/<order_id>/payment-links")
-def post_link(order_id: str) -> Response[str]:
+def post_link(order_id: str) -> Response:
     """A link to pay what the order owes. Conflict when it owes nothing."""
     request = parsed(json_body(app, required=False), LinkRequest)
     order = load(order_id)
@@ -58,7 +58,7 @@ def post_link(order_id: str) -> Response[str]:
 
 
 @app.get("/v1/pay/<token>")
-def get_page(token: str) -> Response[str]:
+def get_page(token: str) -> Response:
     """What is to be paid, and a form."""
     link = read(webhook_secret(SIGNED_WITH), token, stamp())
     order = load(link.order_id)
@@ -74,7 +74,7 @@ def get_page(token: str) -> Response[str]:
 
 
 @app.post("/v1/pay/<token>")
-def post_payment(token: str) -> Response[str]:
+def post_payment(token: str) -> Response:
     """Take the payment down; it is authorized in a moment."""
     link = read(webhook_secret(SIGNED_WITH), token, stamp())
     is_form = "form-urlencoded" in (header(app, "content-type") or "")
@@ -90,7 +90,7 @@ def post_payment(token: str) -> Response[str]:
     return reply(202, {"order_number": order.placed.order_number, "amount": amount, "currency": order.placed.currency})
 
 
-def _page(title: str, content: str, status: int = 200) -> Response[str]:
+def _page(title: str, content: str, status: int = 200) -> Response:
     style = "body{font:16px system-ui;max-width:32rem;margin:3rem auto;padding:0 1rem}input,button{font:inherit;padding:.4rem}"
     text = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{style}</style>'
     safe = {
@@ -101,7 +101,7 @@ def _page(title: str, content: str, status: int = 200) -> Response[str]:
         status_code=status,
         content_type="text/html; charset=utf-8",
         body=f"{text}<h1>{escape(title)}</h1>{content}</html>",
-        headers={**safe},
+        headers=safe,
     )
 
 

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aws_lambda_powertools.event_handler.api_gateway import Response
-
 from oms.api.http import create_api, raw_body, reply
 from oms.api.observe import observed
+from oms.api.router import Response
 from oms.api.signatures import verify, verify_stripe
 from oms.errors import Invalid, NotFound
 from oms.flows.payments import note
@@ -38,7 +37,7 @@ SENDERS = {"sandbox": Sender(verify, read_sandbox), "stripe": Sender(verify_stri
 
 
 @app.post("/v1/webhooks/payments/<gateway>")
-def post_news(gateway: str) -> Response[str]:
+def post_news(gateway: str) -> Response:
     """200 for everything that is signed and readable; 401, 404, 400 otherwise; 422 for money of another currency than the order's."""
     if gateway not in SENDERS:
         raise NotFound(f"no payment gateway '{gateway}' sends news; there are {', '.join(SENDERS)}")

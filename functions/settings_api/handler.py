@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools.event_handler.api_gateway import Response
-
 from oms.api.http import create_api, json_body, parsed, reply
 from oms.api.observe import observed
+from oms.api.router import Response
 from oms.errors import NotFound
 from oms.flows.settings import change_setting
 from oms.settings import KINDS, SINGLE, model_of
@@ -18,7 +17,7 @@ app = create_api()
 
 @app.put("/v1/<kind>/<key>")
 @app.put("/v1/routing/<kind>/<key>")
-def put(kind: str, key: str) -> Response[str]:
+def put(kind: str, key: str) -> Response:
     """Set the whole of one setting; setting it again to the same changes nothing."""
     stored = change_setting(kind, key, parsed(json_body(app), _model(kind)))
     return reply(200, {"id": key, **_shown(kind, stored)})
@@ -26,7 +25,7 @@ def put(kind: str, key: str) -> Response[str]:
 
 @app.get("/v1/<kind>/<key>")
 @app.get("/v1/routing/<kind>/<key>")
-def get(kind: str, key: str) -> Response[str]:
+def get(kind: str, key: str) -> Response:
     """One setting."""
     values = setting(kind, key)
     if values is None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from aws_lambda_powertools.event_handler.api_gateway import Response
-
 from oms.api import tracking_links
 from oms.api.changes import change_order
 from oms.api.http import create_api, json_body, parsed, reply
 from oms.api.kinds import kind_of
 from oms.api.observe import logger, observed
+from oms.api.router import Response
 from oms.api.service import order_answer
 from oms.clock import stamp
 from oms.errors import Conflict, NotFound
@@ -29,7 +28,7 @@ _PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
 @app.get("/v1/track/<token>")
-def get_order(token: str) -> Response[str]:
+def get_order(token: str) -> Response:
     """What a customer sees of an order by its link: statuses, lines, parcels, returns, and what can be done now."""
     caller = _guest(token)
     try:
@@ -40,28 +39,28 @@ def get_order(token: str) -> Response[str]:
 
 
 @app.post("/v1/track/<token>/cancellations")
-def post_cancellation(token: str) -> Response[str]:
+def post_cancellation(token: str) -> Response:
     """Cancel units of the link's order."""
     caller = _guest(token)
     return change_order(app, caller.id, kind_of("cancellations"), caller)
 
 
 @app.post("/v1/track/<token>/returns")
-def post_return(token: str) -> Response[str]:
+def post_return(token: str) -> Response:
     """Announce a return (RMA) of the link's order."""
     caller = _guest(token)
     return change_order(app, caller.id, kind_of("returns"), caller)
 
 
 @app.post("/v1/track/<token>/exchanges")
-def post_exchange(token: str) -> Response[str]:
+def post_exchange(token: str) -> Response:
     """Exchange units of the link's order for others, at the price that was paid."""
     caller = _guest(token)
     return change_order(app, caller.id, kind_of("exchanges"), caller)
 
 
 @app.post("/v1/track/requests")
-def post_request() -> Response[str]:
+def post_request() -> Response:
     """Ask for an order's link by its number and the e-mail or postal code. Always the same answer, whatever orders there are."""
     begun = time.monotonic()
     request = parsed(json_body(app), TrackingRequest)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-
 from oms.api.http import client_of, groups_of, may, subject_of
+from oms.api.router import Api
 from oms.service.limits import Agent, agent_of
 from oms.settings import Settings
 
 
-def agent(app: APIGatewayHttpResolver, settings: Settings) -> Agent:
+def agent(app: Api, settings: Settings) -> Agent:
     """The agent who calls."""
     return agent_of(client_of(app), subject_of(app), groups_of(app), settings)
 
 
-def has(app: APIGatewayHttpResolver, right: str, settings: Settings) -> bool:
+def has(app: Api, right: str, settings: Settings) -> bool:
     """Whether who calls has a scope, or a role, of that name."""
     return may(app, right) or right in agent(app, settings).roles

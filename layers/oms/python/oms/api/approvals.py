@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from aws_lambda_powertools.event_handler.api_gateway import Response
-
 from oms.api.agents import agent
 from oms.api.changes import Kind, changed
 from oms.api.commands import command
 from oms.api.http import client_of, json_body, parsed
+from oms.api.router import Api, Response
 from oms.errors import Stale
 from oms.orders.order import Order
 from oms.returns.requests import ReasonRequest
@@ -22,15 +20,13 @@ from oms.service.self_service import Caller
 from oms.storage.settings import settings
 
 
-def ask_first(app: APIGatewayHttpResolver, order: Order, route: str, asked: dict[str, Any], now: Figures) -> str:
+def ask_first(app: Api, order: Order, route: str, asked: dict[str, Any], now: Figures) -> str:
     """Put before somebody else what is above the caller's limit: the id of the change that waits for it, empty if nothing has to."""
     who = agent(app, settings())
     return ask_approval(order, route, asked, now, who).id if needs_approval(order, route, now, who, settings()) else ""
 
 
-def decide_approval(
-    app: APIGatewayHttpResolver, order_id: str, change_id: str, action: str, kind_of: Callable[[str], Kind]
-) -> Response[str]:
+def decide_approval(app: Api, order_id: str, change_id: str, action: str, kind_of: Callable[[str], Kind]) -> Response:
     """Approve what waits, which is done then if it still comes to what was seen (else 412), or reject it."""
     note = parsed(json_body(app, required=False), ReasonRequest).reason
 

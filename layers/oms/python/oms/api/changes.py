@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from aws_lambda_powertools.event_handler.api_gateway import Response
-
 from oms.api import quotes
 from oms.api.commands import command
 from oms.api.http import header, json_body, parsed, reply
+from oms.api.router import Api, Response
 from oms.api.service import order_answer
 from oms.errors import Conflict, Stale
 from oms.orders.order import Order
@@ -70,7 +68,7 @@ class Kind:
     offered: Sequence[str] = ("refund",)  # the resolutions that customers may name; the rules of each line say more
 
 
-def change_order(app: APIGatewayHttpResolver, order_id: str, kind: Kind, caller: Caller, **named: str) -> Response[str]:
+def change_order(app: Api, order_id: str, kind: Kind, caller: Caller, **named: str) -> Response:
     """Preview what is asked for, or do it; with a `quote_id` only if it comes to what was quoted (else 412, with the figures now). What is
     above the caller's limit waits for approval (202). `named`: fields of the request that its path names."""
     body = {**json_body(app), **named}
@@ -135,9 +133,7 @@ def _expect_quoted(order: Order, quote_id: Any, about: str, asked: dict[str, Any
     return now
 
 
-def _preview(
-    app: APIGatewayHttpResolver, order_id: str, about: str, asked: dict[str, Any], look: Callable[[Order], Foreseen], caller: Caller
-) -> Response[str]:
+def _preview(app: Api, order_id: str, about: str, asked: dict[str, Any], look: Callable[[Order], Foreseen], caller: Caller) -> Response:
     order = load(order_id, personal=True)
     caller.must_own(order)
     order.expect(header(app, "if-match"))

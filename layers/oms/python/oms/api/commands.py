@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from aws_lambda_powertools.event_handler.api_gateway import Response
-
 from oms.api.http import asked, client_of, header, reply
+from oms.api.router import Api, Response
 from oms.errors import Conflict, Refused
 from oms.flows.idempotency import Request
 from oms.orders.order import Order
@@ -20,14 +18,14 @@ View = Callable[[Order, Any], dict[str, Any]]
 
 
 def command(
-    app: APIGatewayHttpResolver,
+    app: Api,
     order_id: str,
     act: Act,
     view: View,
     *,
     status: int | Callable[[Order, Any], int] = 200,
     caller: Caller | None = None,
-) -> Response[str]:
+) -> Response:
     """Run `act` on the order and answer with `view(order, what act returned)`. The same Idempotency-Key answers without acting again.
 
     `status`: of the answer, or what it follows from. `caller`: who asks, on a route that is not for agents alone; NotFound for an order
@@ -65,7 +63,7 @@ def command(
     return reply(int(earlier["status"]), view(order, earlier.get("subject")), version=order.summary.version, replayed=True)
 
 
-def _asked_by(app: APIGatewayHttpResolver, order_id: str, caller: Caller | None) -> Request:
+def _asked_by(app: Api, order_id: str, caller: Caller | None) -> Request:
     """The request's identity. Self-service is known by who asks and by the order: a guest's path holds a token that is never stored, and
     the next link to the same order has another."""
     if caller is None or not caller.self_service:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from aws_lambda_powertools.event_handler.api_gateway import Response
-
 from oms.api.commands import Act, command
 from oms.api.http import asked, client_of, json_body, may, parsed, reply
+from oms.api.router import Api, Response
 from oms.api.service import chosen, order_id_of
 from oms.errors import Forbidden, NotFound
 from oms.flows.outages import decide as decide_outage
@@ -21,7 +19,7 @@ from oms.service.exceptions import CloseRequest, ResolveRequest, RetryRequest, f
 from oms.service.notes import NoteRequest, add_note
 
 
-def act_on_exception(app: APIGatewayHttpResolver, exception_id: str, action: str) -> Response[str]:
+def act_on_exception(app: Api, exception_id: str, action: str) -> Response:
     """retry, resolve, abandon; notes. NotFound for any other; Forbidden for letting goods go without money without the scope for it."""
     body = json_body(app, required=action in ("resolve", "notes"))
     if exception_id.startswith((shortages.PREFIX, breaker.PREFIX)):
@@ -48,7 +46,7 @@ def act_on_exception(app: APIGatewayHttpResolver, exception_id: str, action: str
     return command(app, order_id_of(exception_id, "exception"), run, exception_view, status=201 if action == "notes" else 200)
 
 
-def _act_apart(app: APIGatewayHttpResolver, exception_id: str, action: str, body: Any) -> Response[str]:
+def _act_apart(app: Api, exception_id: str, action: str, body: Any) -> Response:
     """On one that belongs to no order: of stock, of a gateway's outage."""
     if action == "notes":
         problem, replayed = annotate(exception_id, parsed(body, NoteRequest), client_of(app), asked(app))

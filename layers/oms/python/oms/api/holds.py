@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from aws_lambda_powertools.event_handler.api_gateway import Response
-
 from oms.api.agents import has
 from oms.api.commands import Act, command
 from oms.api.http import client_of, json_body, parsed
+from oms.api.router import Api, Response
 from oms.api.service import answer_with_order
 from oms.errors import invalid
 from oms.flows.holds import follow_rest
@@ -21,7 +19,7 @@ from oms.storage.orders import Cause, load
 from oms.storage.settings import settings
 
 
-def hold(app: APIGatewayHttpResolver, order_id: str) -> Response[str]:
+def hold(app: Api, order_id: str) -> Response:
     """Put a hold on an order; its work waits."""
     request = parsed(json_body(app), HoldRequest)
 
@@ -35,7 +33,7 @@ def hold(app: APIGatewayHttpResolver, order_id: str) -> Response[str]:
     return _and_follow(app, order_id, place, status=201)
 
 
-def release(app: APIGatewayHttpResolver, order_id: str, hold_id: str) -> Response[str]:
+def release(app: Api, order_id: str, hold_id: str) -> Response:
     """Release one hold, if the caller may; its work goes on."""
 
     def let_go(order: Order) -> None:
@@ -44,7 +42,7 @@ def release(app: APIGatewayHttpResolver, order_id: str, hold_id: str) -> Respons
     return _and_follow(app, order_id, let_go)
 
 
-def _and_follow(app: APIGatewayHttpResolver, order_id: str, act: Act, status: int = 200) -> Response[str]:
+def _and_follow(app: Api, order_id: str, act: Act, status: int = 200) -> Response:
     """The work of a large order follows in several commits; none on a repetition."""
 
     def run(order: Order) -> None:

@@ -1,4 +1,4 @@
-"""The router that all edges share: bodies, callers, answers, and one table from our errors to problem details (RFC 9457)."""
+"""What all edges share: bodies, callers, answers, and one table from our errors to problem details (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import base64
 import json
 from typing import Any, TypeVar
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from aws_lambda_powertools.event_handler.api_gateway import Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from pydantic import ValidationError
 
 from oms.api.observe import logger, passes_by_itself
+from oms.api.router import Api, Response
 from oms.errors import Fault, InProgress, Invalid, OmsError, Refused, Retryable, Stale
 from oms.flows.idempotency import Request, digest_of
 from oms.wire import Wire, faults_of
@@ -22,27 +20,20 @@ _TYPES = "urn:oms:problem:"
 T = TypeVar("T", bound=Wire)
 
 
-def create_api() -> APIGatewayHttpResolver:
+def create_api() -> Api:
     """A router whose errors are all problem details."""
-    app = APIGatewayHttpResolver()
-
-    def missing(_: NotFoundError) -> Response[str]:
-        event = app.current_event
-        return problem(OmsError(f"there is no {event.http_method} {event.path}", kind="not-found", status=404))
-
-    def unexpected(error: Exception) -> Response[str]:
-        logger.exception("failed", extra={"route": app.current_event.get("routeKey")})
-        if passes_by_itself(error):
-            return problem(Retryable("a part of the system does not answer; try again"))
-        return problem(OmsError("an unexpected error; it is in the log under this request's id", kind="internal"))
-
-    app.exception_handler(Exception)(unexpected)
-    app.exception_handler(OmsError)(problem)
-    app.not_found(missing)
+    app = Api(lambda error: problem(error if isinstance(error, OmsError) else _unexpected(app, error)))
     return app
 
 
-def problem(error: OmsError) -> Response[str]:
+def _unexpected(app: Api, error: Exception) -> OmsError:
+    logger.exception("failed", extra={"route": app.current_event.get("routeKey")})
+    if passes_by_itself(error):
+        return Retryable("a part of the system does not answer; try again")
+    return OmsError("an unexpected error; it is in the log under this request's id", kind="internal")
+
+
+def problem(error: OmsError) -> Response:
     """An error as problem details."""
     title = _TITLES.get(error.kind, error.kind.replace("-", " ").capitalize())
     content: dict[str, Any] = {"type": _TYPES + error.kind, "title": title, "status": error.status, "detail": error.detail}
@@ -54,9 +45,9 @@ def problem(error: OmsError) -> Response[str]:
     return Response(status_code=error.status, content_type=_PROBLEM, body=json.dumps(content), headers=headers)
 
 
-def reply(status: int, content: Any, *, version: int | None = None, replayed: bool = False, location: str | None = None) -> Response[str]:
+def reply(status: int, content: Any, *, version: int | None = None, replayed: bool = False, location: str | None = None) -> Response:
     """A JSON answer; `version` becomes the ETag."""
-    headers: dict[str, str | list[str]] = {}
+    headers: dict[str, str] = {}
     if version is not None:
         headers["ETag"] = f'"{version}"'
     if replayed:
@@ -66,13 +57,13 @@ def reply(status: int, content: Any, *, version: int | None = None, replayed: bo
     return Response(status_code=status, content_type="application/json", body=json.dumps(content), headers=headers)
 
 
-def raw_body(app: APIGatewayHttpResolver) -> bytes:
+def raw_body(app: Api) -> bytes:
     """The body's bytes, as they were signed."""
     body = app.current_event.get("body") or ""
     return base64.b64decode(body) if app.current_event.get("isBase64Encoded") else body.encode()
 
 
-def json_body(app: APIGatewayHttpResolver, *, required: bool = True) -> Any:
+def json_body(app: Api, *, required: bool = True) -> Any:
     """The body as JSON; Invalid (400) when it is none."""
     raw = raw_body(app)
     if not raw and not required:
@@ -100,43 +91,43 @@ def parsed(body: Any, kind: type[T]) -> T:
         raise Invalid("1 fault" if len(faults) == 1 else f"{len(faults)} faults", errors=faults) from None
 
 
-def client_of(app: APIGatewayHttpResolver) -> str:
+def client_of(app: Api) -> str:
     """Who calls: the token's client, or its subject."""
     claims = _claims(app)
     return str(claims.get("client_id") or claims.get("sub") or "anonymous")
 
 
-def subject_of(app: APIGatewayHttpResolver) -> str:
+def subject_of(app: Api) -> str:
     """The person whom the caller's token is of; empty for a machine's, which is of its client alone."""
     claims = _claims(app)
     subject = str(claims.get("sub") or "")
     return "" if subject == claims.get("client_id") else subject
 
 
-def groups_of(app: APIGatewayHttpResolver) -> tuple[str, ...]:
+def groups_of(app: Api) -> tuple[str, ...]:
     """The groups of the user pool in the caller's token. An HTTP API hands such a claim on as text: "[support lead]"."""
     claim = _claims(app).get("cognito:groups") or ""
     return tuple(claim) if isinstance(claim, list) else tuple(str(claim).strip("[]").replace(",", " ").split())
 
 
-def may(app: APIGatewayHttpResolver, scope: str) -> bool:
+def may(app: Api, scope: str) -> bool:
     """Whether the caller's token has a scope beyond the one that the route asks for."""
     return f"oms/{scope}" in str(_claims(app).get("scope", "")).split()
 
 
-def _claims(app: APIGatewayHttpResolver) -> dict[str, Any]:
+def _claims(app: Api) -> dict[str, Any]:
     context = app.current_event.get("requestContext") or {}
     claims: dict[str, Any] = ((context.get("authorizer") or {}).get("jwt") or {}).get("claims") or {}
     return claims
 
 
-def header(app: APIGatewayHttpResolver, name: str) -> str | None:
+def header(app: Api, name: str) -> str | None:
     """A header's value; names are lower-case in HTTP API events."""
     value: str | None = (app.current_event.get("headers") or {}).get(name.lower())
     return value
 
 
-def asked(app: APIGatewayHttpResolver, digest: str | None = None, *, client: str | None = None, path: str | None = None) -> Request:
+def asked(app: Api, digest: str | None = None, *, client: str | None = None, path: str | None = None) -> Request:
     """The request's identity for `Idempotency-Key`; Invalid for a key that is too long. `client` and `path`: who asks for what, where the
     token's client and the path do not say it, or the path is a secret."""
     key = header(app, "idempotency-key") or ""
@@ -147,9 +138,9 @@ def asked(app: APIGatewayHttpResolver, digest: str | None = None, *, client: str
     return Request(client=client or client_of(app), route=route, key=key, digest=digest or digest_of(body))
 
 
-def page_size(app: APIGatewayHttpResolver, most: int = 100, default: int = 25) -> int:
+def page_size(app: Api, most: int = 100, default: int = 25) -> int:
     """`limit` from the query; Invalid unless it is 1 to `most`."""
-    text = (app.current_event.query_string_parameters or {}).get("limit", str(default))
+    text = app.current_event.query_string_parameters.get("limit", str(default))
     if not text.isdecimal() or not 1 <= int(text) <= most:
         raise Invalid("1 fault", errors=[Fault(f"limit is a number from 1 to {most}", "/limit")])
     return int(text)
@@ -160,16 +151,16 @@ def cursor_of(row: dict[str, Any] | None) -> str | None:
     return base64.urlsafe_b64encode(row["at"].encode()).decode().rstrip("=") if row else None
 
 
-def after_cursor(app: APIGatewayHttpResolver) -> str:
+def after_cursor(app: Api) -> str:
     """The place that the query's `cursor` names; Invalid when it is none of ours."""
-    text = (app.current_event.query_string_parameters or {}).get("cursor", "")
+    text = app.current_event.query_string_parameters.get("cursor", "")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
     except ValueError:
         raise _no_cursor() from None
 
 
-def after_number(app: APIGatewayHttpResolver) -> int:
+def after_number(app: Api) -> int:
     """The position that the query's `cursor` names, 0 without one; Invalid when it is the cursor of another list."""
     text = after_cursor(app) or "0"
     if not text.isdecimal():

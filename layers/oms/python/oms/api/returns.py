@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-from aws_lambda_powertools.event_handler.api_gateway import Response
-
 from oms.api.changes import status_of
 from oms.api.commands import Act, command
 from oms.api.http import client_of, json_body, parsed
 from oms.api.kinds.returns import view
+from oms.api.router import Api, Response
 from oms.api.service import agent_of, chosen
 from oms.orders.order import Order
 from oms.returns import lifecycle
@@ -22,7 +20,7 @@ from oms.service.notes import NoteRequest, add_note
 from oms.storage.settings import settings
 
 
-def act_on_return(app: APIGatewayHttpResolver, order_id: str, return_id: str, action: str) -> Response[str]:
+def act_on_return(app: Api, order_id: str, return_id: str, action: str) -> Response:
     """approve, reject, labels, receive, close, cancel; notes. NotFound for any other."""
     body = json_body(app, required=action in ("receive", "notes"))
     acts: dict[str, Act] = {
@@ -44,7 +42,7 @@ def act_on_return(app: APIGatewayHttpResolver, order_id: str, return_id: str, ac
     return command(app, order_id, run, partial(view, agent_of(app)), status=partial(status_of, status))
 
 
-def _approve(app: APIGatewayHttpResolver, order: Order, return_id: str) -> str:
+def _approve(app: Api, order: Order, return_id: str) -> str:
     if not settings().roles:
         lifecycle.approve(order, find(order, return_id))
         return return_id

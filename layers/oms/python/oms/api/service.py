@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-
 from oms.api.commands import Act
 from oms.api.http import client_of, may, subject_of
+from oms.api.router import Api
 from oms.errors import Forbidden, NotFound
 from oms.ids import order_of
 from oms.orders.order import Order
@@ -18,7 +17,7 @@ from oms.returns.states import change_status, find
 from oms.service.self_service import Caller
 
 
-def caller_of(app: APIGatewayHttpResolver) -> Caller:
+def caller_of(app: Api) -> Caller:
     """Who calls a route that agents and customers share: the scope of the token says which. Forbidden with neither scope."""
     if may(app, "service.write"):
         return Caller("agent", client_of(app))
@@ -27,7 +26,7 @@ def caller_of(app: APIGatewayHttpResolver) -> Caller:
     raise Forbidden("this needs the scope service.write, or self for one's own orders")
 
 
-def agent_of(app: APIGatewayHttpResolver) -> Caller:
+def agent_of(app: Api) -> Caller:
     """The caller of a route that is for agents alone."""
     return Caller("agent", client_of(app))
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import hmac
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-
+from oms.api.router import Api
 from oms.api.signatures import sign
 from oms.clock import parse
 from oms.errors import NotFound
@@ -19,7 +18,7 @@ SIGNED_WITH = "links/tracking"
 _PURPOSE = b"track"
 
 
-def tracking_page_url(app: APIGatewayHttpResolver, order: Order) -> str | None:
+def tracking_page_url(app: Api, order: Order) -> str | None:
     """The order's tracking link; None for a declined order, and while no signing secret is configured."""
     secrets = webhook_secret(SIGNED_WITH)
     if not secrets.split() or order.summary.status == "declined":
