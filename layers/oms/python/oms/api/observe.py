@@ -13,7 +13,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from oms.api import imported
+from oms.api import cold_start
 from oms.errors import Refused, Retryable
 from oms.storage.table import meter
 
@@ -23,7 +23,7 @@ Handler = Callable[[dict[str, Any], Any], Any]
 
 def observed(handler: Handler) -> Handler:
     """Log each invocation; errors are logged with their class and raised on. It is the last that a function's module does."""
-    imported()
+    cold_start.end()
 
     @wraps(handler)
     def run(event: dict[str, Any], context: Any) -> Any:
