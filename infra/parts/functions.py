@@ -12,7 +12,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra import ROOT
-from infra.parts.catalogue import FUNCTIONS, Needs
+from infra.parts.catalogue import FUNCTIONS, LIBRARIES, Needs
 from infra.parts.grants import Resources, environment, statements
 from infra.parts.layers import ARCHITECTURE, RUNTIME
 
@@ -53,7 +53,7 @@ class Functions(Construct):
             timeout=Duration.seconds(needs.timeout),
             environment={
                 "POWERTOOLS_SERVICE_NAME": name,
-                "POWERTOOLS_LOG_LEVEL": "INFO",
+                **LIBRARIES,
                 **environment(needs, self._resources),
             },
             role=role,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.parts.catalogue import FUNCTIONS
+from infra.parts.catalogue import FUNCTIONS, LIBRARIES
 from infra.parts.synth import template, text
 
 TABLES = {"ORDERS_TABLE", "INVENTORY_TABLE", "SETTINGS_TABLE"}
@@ -111,7 +111,7 @@ class TestFunctions:
 
     @pytest.mark.parametrize("name", ENVIRONMENT)
     def test_is_told_exactly_what_it_needs(self, name: str) -> None:
-        always = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
+        always = {"POWERTOOLS_SERVICE_NAME", *LIBRARIES}
         variables = functions()[name]["Environment"]["Variables"]
         assert set(variables) == ENVIRONMENT[name] | always
         assert variables["POWERTOOLS_SERVICE_NAME"] == name

@@ -22,8 +22,10 @@ FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/han
 HEAVY = {
     "boto3": ("boto3", "s3transfer"),
     "X-Ray's SDK": ("aws_xray_sdk",),
-    "OpenAPI's models": ("aws_lambda_powertools.event_handler.openapi.models",),
-    "HTTP": ("aws_lambda_powertools.event_handler",),
+    "Powertools' router": ("aws_lambda_powertools.event_handler",),
+    "all kinds of events": ("aws_lambda_powertools.utilities.data_classes",),
+    "asyncio": ("asyncio",),
+    "HTTP": ("oms.api.http", "oms.api.router"),
     "orders": ("oms.orders.order", "oms.storage.orders"),
     "settings": ("oms.settings",),
     "placing orders": ("oms.orders.placing", "oms.orders.capture"),
@@ -80,9 +82,7 @@ NEEDED: dict[str, set[str]] = {
     "reconcile": {
         "orders",
         "settings",
-        "the search for routes",
         "work at locations",
-        "waiting for stock",
         "checkout reservations",
         "the conservation check",
         "cancellations",
@@ -101,19 +101,20 @@ NEEDED: dict[str, set[str]] = {
 
 
 @cache
-def read_by(function_name: str, then: str = "") -> frozenset[str]:
-    """The modules that a fresh process has after importing a function's handler, and after doing something `then`."""
+def read_by(function_name: str, then: str = "", before: str = "") -> tuple[str, ...]:
+    """The modules that a fresh process has after importing a function's handler, in the order in which they were done, with something
+    done `before` and `then`."""
     path = os.pathsep.join([str(ROOT / "layers" / "oms" / "python"), str(ROOT / "functions" / function_name)])
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON", "POWERTOOLS_", "COVERAGE_"))}
     environment = kept | {"PYTHONPATH": path, "AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "test"}
-    program = f"import sys, handler\n{then}\nprint(*sys.modules)"
+    program = f"import sys\n{before}\nimport handler\n{then}\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    return frozenset(done.stdout.split())
+    return tuple(done.stdout.split())
 
 
-def heavy_in(modules: frozenset[str]) -> set[str]:
-    return {what for what, names in HEAVY.items() if not modules.isdisjoint(names)}
+def heavy_in(modules: tuple[str, ...]) -> set[str]:
+    return {what for what, names in HEAVY.items() if not set(names).isdisjoint(modules)}
 
 
 def test_all_functions_say_what_they_need() -> None:
@@ -124,6 +125,23 @@ def test_all_functions_say_what_they_need() -> None:
 def test_what_weighs_has_not_moved(what: str) -> None:
     for name in HEAVY[what]:
         import_module(name)  # a name that is no more would forbid nothing
+
+
+@pytest.mark.parametrize("function_name", ["capture", "reconcile", "payment_page"])
+def test_no_time_goes_into_looking_for_garbage_until_all_is_imported(function_name: str) -> None:
+    watch = "looks.append(info['generation'])"
+    read_by(
+        function_name,
+        before=f"import gc; usual, looks = gc.get_threshold(), []; gc.callbacks.append(lambda phase, info: {watch})",
+        then="assert 2 not in looks; assert gc.get_freeze_count() > 10_000; assert gc.isenabled(); assert gc.get_threshold() == usual",
+    )
+
+
+@pytest.mark.parametrize("function_name", FUNCTIONS)
+def test_the_sdk_is_imported_while_few_imports_wait_for_one_another(function_name: str) -> None:
+    names = read_by(function_name)
+    done_before = [name for name in names[: names.index("botocore.session")] if name.startswith("oms")]
+    assert done_before == ["oms", "oms.api.cold_start", "oms.storage"]
 
 
 @pytest.mark.parametrize("function_name", FUNCTIONS)

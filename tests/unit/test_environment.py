@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.parts.catalogue import FUNCTIONS
+from infra.parts.catalogue import FUNCTIONS, LIBRARIES
 from infra.parts.synth import template
 from oms.storage import environment as module
 from oms.storage.environment import Environment, environment
@@ -13,10 +13,10 @@ READ = {name.upper() for name in Environment.model_fields}
 
 
 def passed() -> dict[str, set[str]]:
-    """Each function's variables by its name, those of Powertools left out."""
+    """Each function's variables by its name, those of libraries left out."""
     functions = [part["Properties"] for part in template()["Resources"].values() if part["Type"] == "AWS::Lambda::Function"]
     variables = {made["FunctionName"]: made["Environment"]["Variables"] for made in functions}
-    return {name: {key for key in keys if not key.startswith("POWERTOOLS_")} for name, keys in variables.items()}
+    return {name: set(keys) - {"POWERTOOLS_SERVICE_NAME", *LIBRARIES} for name, keys in variables.items()}
 
 
 def test_every_name_that_is_passed_is_read_and_every_name_that_is_read_is_passed() -> None:

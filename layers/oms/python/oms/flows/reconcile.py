@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 
 from oms.clock import later, stamp
 from oms.flows import books_queue
-from oms.flows.backorders import end_waits, serve
 from oms.flows.check import Suspects, audit
 from oms.flows.executions import execution_arn
 from oms.flows.holds import follow_rest, let_go
@@ -209,6 +208,10 @@ def _record_of(order: Order, record_id: str) -> Summary | FulfillmentOrder | Ret
 
 def _see_to_queue(order: Order, report: Report, served: set[str], seconds_left: Callable[[], float]) -> None:
     """End a wait that took too long; see to a queue whose goods are there (each SKU once per pass: its worker serves everybody)."""
+    if not order.queued():
+        return
+    from oms.flows.backorders import end_waits, serve  # noqa: PLC0415 few orders wait for stock
+
     if end_waits(order):
         return
     for sku in {line.sku for line, state in order.lines() if state.backordered} - served:

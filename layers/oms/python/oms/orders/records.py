@@ -69,7 +69,7 @@ class PlacedGroup(Stored):
     location_id: str | None = None
     ship_complete: bool = False
     desired_date: str | None = None
-    destination: Destination = Destination()
+    destination: Destination = Field(default_factory=Destination)  # building one now would build its validator at every cold start
     charge: dict[str, Any] | None = None
     taxes: list[PlacedTax] = []
     frozen: Frozen | None = None
