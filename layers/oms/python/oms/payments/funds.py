@@ -119,6 +119,11 @@ def unsecured(order: Order, invoice: Invoice) -> int:
     return max(0, open_amount(order, invoice) - by_terms)
 
 
+def open_to_pay(order: Order) -> int:
+    """What is open on invoices that nobody owes by terms: any tender may pay it at once."""
+    return sum(unsecured(order, invoice) for invoice in order.invoices.values())
+
+
 def receivable(order: Order) -> int:
     """What is owed for goods that were invoiced."""
     return sum(max(0, open_amount(order, invoice)) for invoice in order.invoices.values())

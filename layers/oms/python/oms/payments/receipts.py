@@ -12,6 +12,7 @@ from oms.orders.order import Order
 from oms.payments import ledger
 from oms.payments.funds import open_amount
 from oms.payments.records import TERMS, Invoice, Payment, PaymentEvent
+from oms.service.closing import close_paid
 from oms.wire import MAX_AMOUNT, Key, Moment, Number, Wire
 
 MANUAL = "manual"
@@ -75,6 +76,7 @@ def receive_payment(order: Order, invoice_id: str, request: ReceivedPayment) -> 
     )
     if request.amount == left:
         order.record("invoice.paid", invoice_id=invoice.id, open_amount=0)
+        close_paid(order)
 
 
 def _tender(order: Order, invoice: Invoice, request: ReceivedPayment) -> Payment:
