@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oms.payments.gateway import Unpaid
+from oms.payments.funds import Unpaid
 from tests.support.orders import a_line, an_order
 from tests.support.service import event, law_two, refund, settled, shipped, units
 from tests.support.world import JSON, World, order_body

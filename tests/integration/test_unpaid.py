@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from oms.payments.gateway import Unpaid
+from oms.payments.funds import Unpaid
 from tests.integration.test_adjustments import adjust, off, shipped
 from tests.support.orders import a_card
 from tests.support.service import law_two, refund

@@ -18,8 +18,8 @@ from oms.ids import memo_of_change
 from oms.machines.outcomes import go
 from oms.orders.order import Order
 from oms.payments.cover import surplus
-from oms.payments.funds import FundsMissing, Part, ensure_excess, unsecured
-from oms.payments.gateway import PaymentDeclined, StillPending, Unpaid, gateway_for
+from oms.payments.funds import FundsMissing, Part, Unpaid, ensure_excess, unsecured
+from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
 from oms.payments.invoices import change_invoice, change_memo, lowered
 from oms.payments.payouts import EXCHANGE
 from oms.payments.records import Change, CreditMemo, Invoice
@@ -89,7 +89,7 @@ def _invoice(order: Order, invoice: Invoice, netted: int, cause: Cause) -> Order
         return pay(order, invoice, issue, cause, netted=netted)
     except (PaymentDeclined, FundsMissing) as error:
         owe(order, issue, cause)
-        raise Unpaid(f"invoice {invoice.id} is open: {error.detail}", kind="unpaid") from error
+        raise Unpaid(f"invoice {invoice.id} is open: {error.detail}") from error
 
 
 def _book_memo(order: Order, memo: CreditMemo) -> None:

@@ -31,6 +31,13 @@ class FundsMissing(Conflict):
     kind: str = "funds-missing"
 
 
+@dataclass
+class Unpaid(Conflict):
+    """An invoice is on record and nobody pays it: no tender has the money, or its gateway said no."""
+
+    kind: str = "unpaid"
+
+
 @dataclass(frozen=True)
 class Part:
     """An amount of one tender, drawn on one of its authorizations (None: it has none of its own)."""

@@ -15,10 +15,6 @@ class PaymentDeclined(Refused):
     """The gateway said no, definitively; a new attempt needs a new key."""
 
 
-class Unpaid(Refused):
-    """An invoice is on record and nobody pays it: no tender has the money, or its gateway said no."""
-
-
 @dataclass
 class StillPending(OmsError):
     """The gateway has taken an instruction and will say later what became of it; ask again after `seconds`."""

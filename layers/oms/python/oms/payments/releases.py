@@ -37,10 +37,11 @@ def to_release(order: Order) -> list[Part]:
 
 def unneeded(order: Order, voids_parts: Callable[[Payment], bool]) -> list[Part]:
     """What is authorized beyond all that is still to be invoiced, or open on invoices, the last tenders first; a part of an authorization
-    only where its gateway can give parts back, otherwise the rest goes with the last capture."""
-    if order.summary.status in ("received", "declined"):
+    only where its gateway can give parts back, otherwise the rest goes with the last capture. A declined order needs nothing."""
+    if order.summary.status == "received":
         return []
-    over = available(order, order.now) - max(to_invoice(order) + open_to_pay(order), excess(order))
+    declined = order.summary.status == "declined"
+    over = available(order, order.now) - (0 if declined else max(to_invoice(order) + open_to_pay(order), excess(order)))
     parts: list[Part] = []
     for payment in reversed(declared(order)):
         for each in reversed(authorizations(payment)):

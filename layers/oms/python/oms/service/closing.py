@@ -6,8 +6,7 @@ from oms.errors import Conflict
 from oms.ids import invoice_of_change
 from oms.orders.order import Order
 from oms.payments.cover import release_covered
-from oms.payments.funds import unsecured
-from oms.payments.gateway import Unpaid
+from oms.payments.funds import Unpaid, unsecured
 from oms.service.records import ProcessException
 
 
