@@ -64,6 +64,24 @@ def test_a_transfer_pays_it(world: World) -> None:
     law_two(settle(world, order, change_id))
 
 
+def test_what_is_being_collected_is_neither_noted_as_received_nor_credited_before_it_is_decided(world: World) -> None:
+    order = shipped(world, order_body(token=NOBODY))
+    change_id = upcharge(world, order)
+    world.done("POST", f"/v1/orders/{order['id']}/payments", {**a_card(120, "tok_async_capture"), "id": "again"})
+    paying = next(change["id"] for change in world.order(order["id"])["changes"] if change["kind"] == "payment")
+    assert world.step("settle", "Settle", order["id"], change_id=paying)["next"] == "later_settle"
+    invoice = world.order(order["id"])["invoices"][1]
+    refused = world.call("POST", f"/v1/invoices/{invoice['id']}/payments", {"amount": 120, "reference": "T-1"})
+    assert (refused.status, refused.pointers) == (422, {"/amount"})
+    discount = adjust(world, order["id"], off("1", -120)).body["change"]["id"]
+    assert world.step("settle", "Settle", order["id"], change_id=discount)["next"] == "later_settle"
+    world.advance(minutes=2)
+    for each in (paying, change_id, discount):
+        done = settle(world, order, each)
+    assert (done["payment"]["captured"], done["payment"]["refunded"]) == (3620, 120)
+    law_two(done)
+
+
 def test_a_discount_comes_off_it_and_gives_no_money_back(world: World) -> None:
     order = shipped(world, order_body(token=NOBODY))
     change_id = upcharge(world, order)

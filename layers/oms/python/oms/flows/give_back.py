@@ -11,7 +11,7 @@ from oms.flows.patience import pause
 from oms.orders.order import Order
 from oms.payments.funds import Part, ensure_refunds
 from oms.payments.gateway import StillPending
-from oms.payments.offsets import offsets, unbilled
+from oms.payments.offsets import offsets, waits_for
 from oms.payments.payouts import destination
 from oms.payments.records import CreditMemo
 from oms.payments.transfers import Transfer, moved, settled
@@ -23,11 +23,8 @@ def give_back(
     order: Order, memo: CreditMemo, book: Callable[[Order, CreditMemo], None], cause: Cause, *, since: str, most: int | None = None
 ) -> Order:
     """Credit what is still owed for the goods, give the rest back, and put the memo on record. `most`: of a memo that goes into something,
-    how much of it (None: all); what is beyond that goes back to the tenders. StillPending while what it credits is not all invoiced;
-    `since`: from when on it may have waited for that."""
-    waits_for = unbilled(order, memo)
-    if waits_for:
-        raise StillPending(f"{', '.join(waits_for)} is not invoiced yet", seconds=pause(since, order.now))
+    how much of it (None: all); what is beyond that goes back to the tenders. StillPending while what it credits is not all invoiced,
+    or is being collected; `since`: from when on it may have waited for that."""
     back = Transfer("refund", memo.id)
     away = Transfer("refund", memo.id, destination(order, memo.into)) if memo.into else None
 
@@ -38,6 +35,8 @@ def give_back(
         return offsets(fresh, left(fresh))
 
     def open_(fresh: Order) -> int:
+        if left(fresh) and (waiting := waits_for(fresh, memo)):
+            raise StillPending(f"{', '.join(waiting)} is not settled yet", seconds=pause(since, fresh.now))
         taken_off: int = sum(row["amount"] for row in owed(fresh))
         return left(fresh) - taken_off
 

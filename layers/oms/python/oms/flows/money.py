@@ -79,10 +79,11 @@ def _ask(order: Order, each: Move) -> Answer:
 
 
 def _is_enough(order: Order, plan: Plan) -> bool:
-    """Whether nothing more has to be asked for. What nobody can give is found out in the next round, when the answers are safe."""
+    """Whether nothing more has to be asked for. What nobody can give, or has to be waited for, is found out in the next round, when the
+    answers are safe."""
     try:
         return not plan(order)
-    except Conflict:
+    except (Conflict, StillPending):
         return False
 
 

@@ -120,6 +120,12 @@ def open_amount(order: Order, invoice: Invoice) -> int:
     return invoice.total_amount - captured - _sum(invoice.applied) - _sum(offsets)
 
 
+def being_collected(order: Order, invoice: Invoice) -> int:
+    """What of an invoice's open amount gateways have been asked for and have not answered yet."""
+    events = [event for payment in order.payments.values() for event in newest(payment.events)]
+    return sum(each.amount for each in events if (each.kind, each.state, each.document) == ("capture", "requested", invoice.id))
+
+
 def unsecured(order: Order, invoice: Invoice) -> int:
     """What of an invoice's open amount nobody owes by terms: the goods were let go on somebody's word."""
     by_terms = _sum([row for row in invoice.receivables if row["payment_id"] and not order.payments[row["payment_id"]].closed])

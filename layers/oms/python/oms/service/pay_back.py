@@ -12,7 +12,7 @@ from oms.orders.order import Order
 from oms.orders.worth import delivery_worth, worth
 from oms.payments.funds import ensure_refunds
 from oms.payments.invoices import change_memo, lowered
-from oms.payments.offsets import offsets, unbilled
+from oms.payments.offsets import offsets, waits_for
 from oms.payments.records import Change
 from oms.service.changes import measured
 
@@ -47,4 +47,4 @@ def must_be_paid(order: Order, change: Change, at: str) -> None:
 
 def _waits(order: Order, change: Change) -> bool:
     memo = change_memo(order, change)
-    return memo is not None and bool(unbilled(order, memo))
+    return memo is not None and bool(waits_for(order, memo))
