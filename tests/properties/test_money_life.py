@@ -26,6 +26,7 @@ from oms.orders.order import Order
 from oms.payments.clock import authorization_news, watch_authorizations
 from oms.payments.cover import due
 from oms.payments.funds import open_amount
+from oms.payments.ledger import fold
 from oms.payments.receipts import ReceivedPayment, receive_payment
 from oms.payments.tender_request import Tender
 from oms.returns import returns
@@ -364,7 +365,8 @@ class Life(RuleBasedStateMachine):
         elif any(open_amount(order, each) > 0 for each in order.invoices.values()):
             self._receive_all(next(each.id for each in order.invoices.values() if open_amount(order, each) > 0))
         else:
-            return bool(shop.ready()) or any(run.not_before for run in shop.runs.values() if run.state != "ended")
+            moving = shop.ready() or any(run.not_before for run in shop.runs.values() if run.state != "ended")
+            return bool(moving) or any(sums.pending_void + sums.pending_refund for sums in map(fold, order.payments.values()))
         return True
 
     # --- helpers ---
