@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.errors import Conflict
 from oms.flows.capture_payment import collect, pay
 from oms.flows.gateways import GATEWAYS
 from oms.flows.give_back import give_back
@@ -27,7 +26,7 @@ from oms.payments.releases import unneeded
 from oms.payments.renewal import missing_in_all, renew_until
 from oms.payments.transfers import Transfer, moved, settled
 from oms.service.changes import find, settled_change, uninvoiced_parcels
-from oms.service.closing import release_paid
+from oms.service.closing import HeldForCapture, release_paid
 from oms.storage.orders import Cause, load, update
 
 _UNTIL_INVOICED = 15
@@ -63,14 +62,14 @@ def _settle(order_id: str, change_id: str, cause: Cause) -> dict[str, Any]:
 
 def _document(order: Order, change: Change, cause: Cause) -> Order:
     """Invoice what the change adds to units that had left, with its fees; credit what it takes off them. Both together are netted.
-    StillPending while a parcel of theirs is not invoiced itself; Conflict for an invoice while the order is held for capture."""
+    StillPending while a parcel of theirs is not invoiced itself; HeldForCapture for an invoice while the order is held for capture."""
     waits_for = uninvoiced_parcels(order, change)
     if waits_for:
         raise StillPending(f"{', '.join(waits_for)} is not invoiced yet", seconds=_UNTIL_INVOICED)
     memo = None if memo_of_change(change.id) in order.credit_memos else change_memo(order, change)
     invoice = None if change.asks or invoice_of_change(change.id) in order.invoices else change_invoice(order, change)
     if invoice and order.open_holds("capture"):
-        raise Conflict(f"order {order.placed.order_number} is held for capture; release the hold, then retry")
+        raise HeldForCapture(f"order {order.placed.order_number} is held for capture")
     if invoice:
         netted = min(invoice.total_amount, memo.total_amount) if memo else 0
         order = pay(order, invoice, lambda fresh: _unless_known(fresh, change.id), cause, netted=netted)

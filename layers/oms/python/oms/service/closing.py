@@ -7,6 +7,22 @@ from oms.orders.order import Order
 from oms.payments.cover import release_covered
 from oms.service.records import ProcessException
 
+HELD = "hold"
+"""The kind of an exception about money that waits until its order is held for capture no more."""
+
+
+class HeldForCapture(Conflict):
+    """A document comes due while its order is held for capture. When the last such hold goes, it goes on by itself."""
+
+
+def release_held(order: Order) -> None:
+    """What waited for the order's holds on capture goes on, once none of them is left."""
+    if order.open_holds("capture"):
+        return
+    for problem in list(order.exceptions.values()):
+        if problem.status == "open" and problem.kind == HELD:
+            close_exception(order, problem, "resolved", "released", None)
+
 
 def release_paid(order: Order) -> None:
     """Release work that was held for want of money and is covered now, and close what was open about it and about parcels whose capture

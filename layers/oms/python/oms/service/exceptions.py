@@ -18,7 +18,7 @@ from oms.payments.by_hand import note_by_hand
 from oms.payments.cover import release_covered, surplus
 from oms.returns.states import want_no_label
 from oms.service.changes import open_change
-from oms.service.closing import close_exception, is_unsure
+from oms.service.closing import HELD, close_exception, is_unsure, release_held
 from oms.service.records import ProcessException
 from oms.wire import Amount, Key, Text, Wire
 
@@ -45,6 +45,10 @@ _HINTS = {
         "No location can send the replacement. Put stock, then retry; or resolve it as a refund instead.",
     ),
     "NoLabel": ("carrier", "The carrier will not sell this label. Agree with the customer on another way back, then resolve it."),
+    "HeldForCapture": (
+        HELD,
+        "The order is held for capture, and this takes money. It goes on by itself when its last such hold is released, or has expired.",
+    ),
     "Conflict": ("state", "The record does not allow this step now. Read the cause, change what blocks it, then retry."),
     "States.Timeout": ("timeout", "The step took too long. Retry; if it repeats, look at the function's log."),
     "Retryable": ("outage", "A provider could not be reached after several tries. Retry when it is back."),
@@ -122,6 +126,8 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
     fo = order.fulfillment_orders.get(subject)
     if fo and step == "Secure payment" and kind == "payment" and fo.held_by != "payment" and not is_unsure(problem):
         close_exception(order, problem, "resolved", "paid", None)  # the money came while the exception was on its way here
+    if kind == HELD:
+        release_held(order)  # so it is where the hold went meanwhile
     return problem
 
 
@@ -173,9 +179,10 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
 
 
 def hold_released(order: Order, hold: Hold) -> None:
-    """The hold of a problem at capture was released by hand: its exception is over."""
+    """A hold was released by hand: the exception of the problem at capture that it stands for is over, and money that it kept moves."""
     for problem in [each for each in order.exceptions.values() if each.subject == hold.id and each.status == "open"]:
         close_exception(order, problem, "resolved", "released", None)
+    release_held(order)
 
 
 def _let_go(order: Order, problem: ProcessException) -> None:
