@@ -9,6 +9,7 @@ from typing import Any
 from oms.flows.money import move
 from oms.orders.order import Order
 from oms.payments.funds import Part, ensure_refunds
+from oms.payments.gift_cards import sells_cards
 from oms.payments.offsets import offsets
 from oms.payments.payouts import destination
 from oms.payments.records import CreditMemo
@@ -18,7 +19,12 @@ from oms.storage.orders import Cause
 
 def give_back(order: Order, memo: CreditMemo, book: Callable[[Order, CreditMemo], None], cause: Cause, *, most: int | None = None) -> Order:
     """Credit what is still owed for the goods, give the rest back, and put the memo on record. `most`: of a memo that goes into something,
-    how much of it (None: all); what is beyond that goes back to the tenders."""
+    how much of it (None: all); what is beyond that goes back to the tenders. Gift cards that it pays back die first: Conflict where one
+    has been spent from."""
+    if sells_cards(order):
+        from oms.flows.gift_cards import close_cards  # noqa: PLC0415 few orders sell any, and every cold start would pay for it
+
+        close_cards(order, memo)
     back = Transfer("refund", memo.id)
     away = Transfer("refund", memo.id, destination(order, memo.into)) if memo.into else None
 

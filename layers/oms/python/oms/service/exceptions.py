@@ -178,6 +178,21 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
         note_by_hand(order, problem.subject, done=action == "recorded", note=note or "")
 
 
+def would_pay(order: Order, problem: ProcessException, action: str) -> dict[str, list[list[int]]]:
+    """Units that an action of the exception would pay back instead of sending them once more, per line."""
+    if f"resolve:{action}" not in problem.actions:
+        return {}
+    if action == "refund":
+        from oms.returns.replacing import units_to_replace  # noqa: PLC0415 as above
+
+        return units_to_replace(order.returns[problem.subject])
+    if action == "cancel_and_refund":
+        from oms.fulfillment.replacements import kept_unplaced  # noqa: PLC0415
+
+        return kept_unplaced(order)
+    return {}
+
+
 def hold_released(order: Order, hold: Hold) -> None:
     """A hold was released by hand: the exception of the problem at capture that it stands for is over, and money that it kept moves."""
     for problem in [each for each in order.exceptions.values() if each.subject == hold.id and each.status == "open"]:
