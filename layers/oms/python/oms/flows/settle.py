@@ -21,7 +21,7 @@ from oms.payments.funds import Part, ensure_excess
 from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
 from oms.payments.invoices import change_invoice, change_memo, lowered
 from oms.payments.payouts import EXCHANGE
-from oms.payments.records import Change, CreditMemo, Invoice
+from oms.payments.records import COLLECTION, Change, CreditMemo, Invoice
 from oms.payments.releases import unneeded
 from oms.payments.renewal import missing_in_all, renew_until
 from oms.payments.transfers import Transfer, moved, settled
@@ -53,6 +53,10 @@ def _settle(order_id: str, change_id: str, cause: Cause) -> dict[str, Any]:
         elif change.kind == "renewal":
             until = renew_until(order)
             order = renew(order, lambda fresh: missing_in_all(fresh, until), until, change.id, cause)
+        elif change.kind == COLLECTION:
+            from oms.flows.exchanges import collect_owed  # noqa: PLC0415 few changes are exchanges
+
+            collect_owed(order, change, cause)
         else:
             order = _document(order, change, cause)
             order = _give_back(order, change, cause)
