@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from oms.payments.gateway import PaymentDeclined
-from tests.support.orders import a_card, a_line, an_order
+from tests.support.orders import a_line, an_order
 from tests.support.world import JSON, Answer, World, order_body
 
 
@@ -96,19 +95,6 @@ def test_an_upcharge_after_shipping_is_invoiced_and_collected_on_the_card(world:
     done = settled(world, order["id"], adjust(world, order["id"], off("1", 120)))
     assert (done["payment"]["captured"], done["invoices"][1]["total_amount"], done["money_owed"]) == (3620, 120, "none")
     law_two(done)
-
-
-def test_an_upcharge_that_nobody_pays_is_a_balance_due_with_an_exception(world: World) -> None:
-    order = shipped(world, order_body(token="tok_reauthorization_decline"))
-    change = adjust(world, order["id"], off("1", 120)).body["change"]
-    with pytest.raises(PaymentDeclined):
-        world.step("settle", "Settle", order["id"], change_id=change["id"])
-    order = world.order(order["id"])
-    assert (order["money_owed"], order["payment"]["balance_due"], order["changes"][0]["status"]) == ("balance_due", 120, "pending")
-    world.done("POST", f"/v1/orders/{order['id']}/payments", {**a_card(120), "id": "again"})
-    for each in sorted(world.order(order["id"])["changes"], key=lambda each: each["kind"], reverse=True):
-        world.step("settle", "Settle", order["id"], change_id=each["id"])
-    law_two(world.order(order["id"]))
 
 
 def test_each_stage_is_its_own_change_and_the_amount_falls_on_all_units_by_what_they_are_worth(world: World) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from oms.clock import stamp
 from oms.flows.credit import found_account
-from oms.payments.gateway import PaymentDeclined
+from oms.payments.funds import Unpaid
 from oms.payments.payouts import account_for
 from oms.storage.orders import load
 from tests.support.orders import a_card
@@ -547,7 +547,7 @@ def test_where_the_card_does_not_pay_what_never_came_the_customer_owes_it(world:
     send(world, new["id"])
     world.done("POST", f"/v1/returns/{about['return_id']}/reject", {})
     go_on(world, old["id"])
-    with pytest.raises(PaymentDeclined):
+    with pytest.raises(Unpaid):
         go_on(world, new["id"])  # it becomes an exception of the new order
     assert world.call("POST", f"/v1/orders/{new['id']}/payments", a_card(A)).status == 202
     paid = next(change for change in world.order(new["id"])["changes"] if change["kind"] == "payment")

@@ -123,18 +123,25 @@ def test_a_capture_for_what_never_came_that_nobody_is_sure_of_is_decided_on_the_
     assert set(engine.statuses().values()) == {"SUCCEEDED"}
 
 
-def test_a_declined_capture_for_what_never_came_is_an_exception_of_the_new_order(engine: Engine) -> None:
+@pytest.mark.parametrize("cure", ["retry", "another card"])
+def test_a_declined_capture_for_what_never_came_is_an_exception_of_the_new_order(engine: Engine, cure: str) -> None:
     world = engine.world
     old = delivered(engine)
-    card = a_card(1200, "tok_capture_decline_once")
+    card = a_card(1200, "tok_capture_decline_once" if cure == "retry" else "tok_capture_decline")
     about, new_id = exchange(engine, old, {"sku": "A", "quantity": 1}, advance=True, payments=[card])
     send(engine, new_id)
     act(engine, f"/v1/returns/{about['return_id']}/reject", {})
     (problem,) = world.done("GET", "/v1/exceptions")["data"]
-    assert (problem["order_id"], problem["cause"].split(":")[0]) == (new_id, "PaymentDeclined")
+    assert (problem["order_id"], problem["cause"].split(":")[0]) == (new_id, "Unpaid")
     assert world.order(old["id"])["status"] == "completed"
-    act(engine, f"/v1/exceptions/{problem['id']}/retry")
-    assert (world.order(new_id)["status"], world.gateway.moved("capture")) == ("completed", [1200, 3500])
+    if cure == "retry":
+        act(engine, f"/v1/exceptions/{problem['id']}/retry")
+    else:
+        act(engine, f"/v1/orders/{new_id}/payments", a_card(1200))
+    new = world.order(new_id)
+    assert (new["status"], new["money_owed"], world.gateway.moved("capture")) == ("completed", "none", [1200, 3500])
+    assert new["exceptions"][0]["action"] == ("retry" if cure == "retry" else "paid")
+    assert set(engine.statuses().values()) == {"SUCCEEDED"}
 
 
 def test_a_declined_card_ends_the_exchange_and_the_return_goes_on(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from oms.money.units import count
 from oms.orders.order import Order
 from oms.orders.quantities import available_to_cancel
 from oms.payments.cover import surplus
-from oms.payments.funds import unsecured
+from oms.payments.funds import open_to_pay
 from oms.payments.payouts import EXCHANGE
 from oms.payments.records import COLLECTION, Change, Exchange
 from oms.payments.releases import unneeded
@@ -114,9 +114,8 @@ def collect_rest(order: Order) -> None:
     is decided here."""
     if any(change.kind == COLLECTION for change in order.changes.values()):
         return
-    owed = any(unsecured(order, invoice) for invoice in order.invoices.values())
     released_otherwise = any(change.status == "pending" and change.moves for change in order.changes.values())
-    if owed or (unneeded(order, lambda payment: True) and not released_otherwise):
+    if open_to_pay(order) or (unneeded(order, lambda payment: True) and not released_otherwise):
         open_change(order, COLLECTION, reason="nothing more comes of the exchange")
 
 
