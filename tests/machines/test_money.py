@@ -263,7 +263,7 @@ class TestAnUpchargeOfAnOrderThatIsHeldForCapture:
 
     def test_a_release_that_comes_before_the_exception_is_on_record_is_not_missed(self, engine: Engine, order: Any) -> None:
         hold = self.held(engine, order)
-        released = []
+        released: list[str] = []
 
         def interrupt(call: Call) -> None:
             if call.operation == "TransactWriteItems" and engine.world.wire.work.name.startswith("raise_exception") and not released:
