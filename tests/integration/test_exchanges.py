@@ -200,6 +200,18 @@ def test_a_declined_card_declines_the_new_order_and_the_return_is_paid_back_like
     law(world.order(old["id"]))
 
 
+def test_a_gateway_that_has_no_key_here_declines_the_new_order_and_nothing_waits_for_it(world: World) -> None:
+    old = world.delivered(order_body())
+    tender = {"method": "card", "gateway": "stripe", "token": "pm_1", "amount": 800}
+    about, new = exchanged(world, old["id"], {"1": 1}, new_line("B", 2, 1000), payments=[tender])
+    assert world.step("capture", "Capture", new["id"])["next"] == "declined"
+    reasons = [data["reason"] for type_, data in world.facts(new["id"]) if type_ == "payment.declined"]
+    assert (reasons, world.order(old["id"])["exchanges"][0]["status"]) == (["gateway_not_configured"], "refused")
+    assert (world.figures("B")[1], world.done("GET", "/v1/exceptions")["data"]) == (0, [])
+    come_back(world, old["id"], about, {"1": 1})
+    assert world.gateway.moved("refund") == [A]
+
+
 def test_the_return_waits_until_the_new_order_is_captured_or_declined(world: World) -> None:
     old = world.delivered(order_body())
     about, new = exchanged(world, old["id"], {"1": 1}, new_line("B", 2, 1000), payments=[a_card(800)])

@@ -196,6 +196,18 @@ def test_an_authorization_that_ran_out_at_stripe_is_made_again_from_a_saved_card
     assert (after["payment"]["captured"], captured != [first], len(captured)) == (TOTAL, True, 1)
 
 
+def test_an_exchange_takes_its_difference_by_stripe(world: World, stripe_address: str) -> None:
+    keys = json.dumps({"api_key": KEY, "api_base": stripe_address})
+    client("secretsmanager").create_secret(Name="oms/gateways/stripe", SecretString=keys)
+    old = world.delivered(order_body())
+    tender = {"method": "card", "gateway": "stripe", "token": "pm_card_visa", "amount": 800}
+    new_line = {"sku": "B", "quantity": 2, "unit_price": 1000}
+    body = {"return_lines": [{"line_id": "1", "quantity": 1}], "new_lines": [new_line], "payments": [tender]}
+    new = world.done("POST", f"/v1/orders/{old['id']}/exchanges", body)["change"]["new_order_id"]
+    assert world.step("capture", "Capture", new)["next"] == "allocate"
+    assert world.order(new)["payments"][1]["authorized"] == 800
+
+
 def test_a_card_that_stripe_declines_is_402(world: World, stripe_address: str) -> None:
     keys = json.dumps({"api_key": KEY, "api_base": stripe_address})
     client("secretsmanager").create_secret(Name="oms/gateways/stripe", SecretString=keys)
