@@ -6,9 +6,8 @@ from __future__ import annotations
 import pytest
 
 from oms.payments.funds import Unpaid
-from tests.integration.test_adjustments import adjust, off, shipped
 from tests.support.orders import a_card
-from tests.support.service import law_two, refund
+from tests.support.service import adjust, law_two, off, refund, shipped
 from tests.support.world import JSON, World, order_body
 
 NOBODY = "tok_reauthorization_decline"

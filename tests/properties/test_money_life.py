@@ -379,7 +379,9 @@ class Life(RuleBasedStateMachine):
             return
 
     def _open_work(self) -> list[Any]:
-        return [fo for fo in self.shop.order().fulfillment_orders.values() if fo.status in work.OPEN]
+        """Work with units that may be sent; a location may be asked for all that is left."""
+        open_ = [fo for fo in self.shop.order().fulfillment_orders.values() if fo.status in work.OPEN]
+        return [fo for fo in open_ if any(row.open for row in fo.lines.values())]
 
     def _send(self, fulfillment_order_id: str, sent: dict[str, int]) -> None:
         if sent:

@@ -74,7 +74,7 @@ def note_expired(order: Order) -> int:
     gone = 0
     for payment in order.payments.values():
         for each in authorizations(payment):
-            if each.open and not each.live(order.now):
+            if each.free and not each.live(order.now):
                 amount = lapse(order, payment, each.reference, "it ran out")
                 if amount:
                     order.record("payment.authorization_expired", payment_id=payment.id, amount=amount)
