@@ -43,7 +43,7 @@ def decide_approval(app: Api, order_id: str, change_id: str, action: str, kind_o
         def act(fresh: Order) -> Sequence[Any]:
             return kind.act(fresh, request, Caller("agent", approval.by))
 
-        now = kind.look(order, act).figures
+        now = kind.look(order, act).weighed
         if now != approval.figures:
             raise Stale("it would not come to what was asked for any more; reject it and ask anew", kind="stale-quote", current=now)
         approved(order, change, who)

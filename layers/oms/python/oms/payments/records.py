@@ -11,6 +11,8 @@ TERMS = "terms"
 """The method of a tender that is paid after the invoice."""
 DECLINE = "decline"
 """What is given back of a declined order is for this, where other instructions have a document."""
+COLLECTION = "collection"
+"""The kind of the change that takes from an order's tenders what its exchange was to bring and has not brought."""
 BY_HAND = "by-hand:"
 """How the references begin of what people say that was done, or was not."""
 
