@@ -85,7 +85,6 @@ NEEDED: dict[str, set[str]] = {
         "work at locations",
         "checkout reservations",
         "the conservation check",
-        "cancellations",
         "gateways",
     },
     "relay": {"orders"},

@@ -32,7 +32,7 @@ from oms.payments.clock import authorization_news, watch_authorizations
 from oms.payments.numbers import unnumbered
 from oms.payments.records import Change
 from oms.returns.records import Return
-from oms.service.cancellations import decide_overdue, overdue
+from oms.service.recalls import decide_overdue, overdue
 from oms.storage.clients import client
 from oms.storage.environment import environment
 from oms.storage.inventory import stock_of

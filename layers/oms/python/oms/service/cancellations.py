@@ -157,21 +157,6 @@ def answer(order: Order, fo: FulfillmentOrder, response: CancelResponse) -> None
     follow_change(order)
 
 
-def decide_overdue(order: Order) -> None:
-    """What locations have not answered for in time could not be stopped."""
-    for change in overdue(order):
-        for line in change.lines:
-            if line.held:
-                recalls.refuse(order, line, line.held)
-        recalls.decide(order, change)
-    follow_change(order)
-
-
-def overdue(order: Order) -> list[Change]:
-    """Changes whose locations should have answered by now."""
-    return [change for change in order.changes.values() if change.asks and change.due_at and change.due_at <= order.now]
-
-
 def _wanted(order: Order, request: CancelRequest) -> dict[str, tuple[int, str | None]]:
     if request.lines is None:
         free = {line.id: available_to_cancel(state) for line, state in order.lines()}

@@ -14,6 +14,7 @@ from oms.payments.records import Change, ChangeLine
 from oms.service.changes import go_on, measured
 from oms.service.charges import settle_charge
 from oms.service.fees import with_goods
+from oms.service.follow import follow_change
 
 
 def ask_back(order: Order, change: Change, fo: FulfillmentOrder, line_id: str, units: Units, reason: str | None) -> None:
@@ -97,6 +98,21 @@ def decide(order: Order, change: Change) -> None:
         goods = {each.line_id: union(*(line.units for line in lines if line.line_id == each.line_id)) for each in lines}
         change.fees, change.decided = with_goods(order, change.fees, goods), True
     go_on(order, change)
+
+
+def decide_overdue(order: Order) -> None:
+    """What locations have not answered for in time could not be stopped."""
+    for change in overdue(order):
+        for line in change.lines:
+            if line.held:
+                refuse(order, line, line.held)
+        decide(order, change)
+    follow_change(order)
+
+
+def overdue(order: Order) -> list[Change]:
+    """Changes whose locations should have answered by now."""
+    return [change for change in order.changes.values() if change.asks and change.due_at and change.due_at <= order.now]
 
 
 def _answered(order: Order, line: ChangeLine, units: Units) -> FulfillmentOrder:
