@@ -21,7 +21,7 @@ from oms.payments.cover import due
 from oms.payments.records import Change
 from oms.returns import returns
 from oms.returns.requests import RESOLUTIONS
-from oms.service import adjustments, cancellations, claims, edits, goodwill, reshipments
+from oms.service import adjustments, cancellations, claims, edits, goodwill, recalls, reshipments
 from oms.service.figures import figures, foresee
 from oms.settings import Settings
 from oms.storage.inventory import stock_of
@@ -66,7 +66,7 @@ class ServiceLife(Life):
     @rule()
     def nobody_answers_in_time(self) -> None:
         self.shop.pass_time(hours=25)
-        self._act(cancellations.decide_overdue)
+        self._act(recalls.decide_overdue)
 
     @rule(
         data=st.data(),
