@@ -216,7 +216,7 @@ def test_a_declined_card_leaves_ordered_what_was_not_to_leave_for_it(world: Worl
 
 def test_a_declined_card_leaves_to_their_location_what_was_asked_back_for_it(world: World) -> None:
     old = world.allocated(order_body())
-    about, new = exchanged(world, old["id"], {"1": 2}, new_line("B", 4, 1000), payments=[a_card(4000, "tok_decline")])
+    _, new = exchanged(world, old["id"], {"1": 2}, new_line("B", 4, 1000), payments=[a_card(4000, "tok_decline")])
     assert world.order(old["id"])["lines"][0]["quantities"]["cancel_requested"] == 2
     assert world.step("capture", "Capture", new["id"])["next"] == "declined"
     after = world.order(old["id"])

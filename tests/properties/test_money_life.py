@@ -28,8 +28,8 @@ from oms.payments.clock import authorization_news, watch_authorizations
 from oms.payments.cover import due
 from oms.payments.funds import open_amount
 from oms.payments.ledger import fold
-from oms.payments.records import DECLINE
 from oms.payments.receipts import ReceivedPayment, receive_payment
+from oms.payments.records import DECLINE
 from oms.payments.tender_request import Tender
 from oms.returns import returns
 from oms.service import exceptions
