@@ -200,6 +200,32 @@ def test_a_declined_card_declines_the_new_order_and_the_return_is_paid_back_like
     law(world.order(old["id"]))
 
 
+def test_a_declined_card_leaves_ordered_what_was_not_to_leave_for_it(world: World) -> None:
+    old = world.place(order_body())
+    about, new = exchanged(world, old["id"], {"1": 2}, new_line("B", 4, 1000), payments=[a_card(4000, "tok_decline")])
+    assert world.step("settle", "Settle", old["id"], change_id=about["cancellation_id"])["next"] == "later_settle"
+    assert world.step("capture", "Capture", new["id"])["next"] == "declined"
+    go_on(world, old["id"])
+    after = world.order(old["id"])
+    assert {change["kind"]: change["status"] for change in after["changes"]} == {"cancellation": "refused", "exchange": "refused"}
+    assert (after["totals"], after["lines"][0]["quantities"]["cancelled"]) == (old["totals"], 0)
+    assert (world.gateway.moved("void"), world.step("allocate", "Allocate", old["id"])) == ([], {"next": "allocated"})
+    assert (world.figures("A"), world.figures("B")[1]) == ((10, 2), 1)
+    law(world.order(old["id"]))
+
+
+def test_a_declined_card_leaves_to_their_location_what_was_asked_back_for_it(world: World) -> None:
+    old = world.allocated(order_body())
+    _, new = exchanged(world, old["id"], {"1": 2}, new_line("B", 4, 1000), payments=[a_card(4000, "tok_decline")])
+    assert world.order(old["id"])["lines"][0]["quantities"]["cancel_requested"] == 2
+    assert world.step("capture", "Capture", new["id"])["next"] == "declined"
+    after = world.order(old["id"])
+    assert {change["kind"]: change["status"] for change in after["changes"]} == {"cancellation": "refused", "exchange": "refused"}
+    assert after["lines"][0]["quantities"]["cancel_requested"] == 0
+    world.ship_all(after)
+    assert world.order(old["id"])["fulfillment_status"] == "shipped"
+
+
 def test_a_gateway_that_has_no_key_here_declines_the_new_order_and_nothing_waits_for_it(world: World) -> None:
     old = world.delivered(order_body())
     tender = {"method": "card", "gateway": "stripe", "token": "pm_1", "amount": 800}

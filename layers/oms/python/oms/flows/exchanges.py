@@ -74,15 +74,25 @@ def desk() -> Desk:
 def room_for(order: Order, record_id: str, document: str) -> int | None:
     """How much of a document of a return, or a cancellation, goes into the exchange that it belongs to; what went already included. None
     if it belongs to none (any more). StillPending while the new order is being captured: it may still be declined."""
+    found = captured(order, record_id)
+    if found is None or found[0].payment_id is None:
+        return None
+    about, new = found
+    payment = new.payments[about.payment_id or ""]
+    untold = sum(amount for reference, amount in moved_over(order, about) if not has_taken(payment, reference))
+    return max(room(new, payment) - untold, moved(order, Transfer("refund", document, EXCHANGE)))
+
+
+def captured(order: Order, record_id: str) -> tuple[Exchange, Order] | None:
+    """The exchange that a return or a cancellation belongs to, and its new order; None if it belongs to none (any more). StillPending while
+    the new order is being captured, or is declined and the exchange has yet to hear of it."""
     change = exchange_of(order, record_id)
-    if change is None or change.exchange is None or change.exchange.payment_id is None:
+    if change is None or change.exchange is None:
         return None
     new = load(change.exchange.new_order_id)
-    if new.summary.status == "received":
-        raise StillPending(f"order {new.placed.order_number} is being captured", seconds=pause(change.requested_at, order.now))
-    payment = new.payments[change.exchange.payment_id]
-    untold = sum(amount for reference, amount in moved_over(order, change.exchange) if not has_taken(payment, reference))
-    return max(room(new, payment) - untold, moved(order, Transfer("refund", document, EXCHANGE)))
+    if new.summary.status in ("received", "declined"):
+        raise StillPending(f"order {new.placed.order_number} is not captured yet", seconds=pause(change.requested_at, order.now))
+    return change.exchange, new
 
 
 def carry(order: Order, change: Change, cause: Cause) -> Order:

@@ -55,6 +55,10 @@ def _settle(order_id: str, change_id: str, cause: Cause) -> dict[str, Any]:
 
             collect_owed(order, change, cause)
         else:
+            if change.into == EXCHANGE:
+                from oms.flows.exchanges import captured  # noqa: PLC0415 few changes are exchanges
+
+                captured(order, change.id)  # or it waits: a declined exchange takes its cancellation back
             order = _document(order, change, cause)
             order = _give_back(order, change, cause)
         update(order_id, lambda fresh: settled_change(fresh, find(fresh, change_id), change.run, status), cause)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from zlib import crc32
 
 from oms.errors import Fault, invalid
 from oms.money.units import Units, count, lowest, union
@@ -15,7 +14,7 @@ from oms.payments.invoices import credit_memo_for
 from oms.returns.records import Receipt, Return, ReturnLine
 from oms.returns.requests import USUAL, ReceivedLine, ReceiveRequest
 from oms.returns.states import COMING, expect, returnable, shipped_from
-from oms.service.records import ProcessException
+from oms.service.opening import exception_about, put_before_somebody
 from oms.settings import Settings
 
 KIND = "unexpected_goods"
@@ -157,22 +156,19 @@ def _call_somebody(order: Order, ret: Return, surplus: Sequence[Receipt], beyond
     many units of it may come back, but not by the word of who took them in."""
     if not surplus:
         return
-    number = len(ret.receipts)
-    exception_id = f"exc_{order.id.removeprefix('ord_')}_{crc32(f'{ret.id}/{KIND}/{number}'.encode()):08x}"
     details: list[dict[str, Any]] = [
         each.model_dump(include={"line_id", "sku", "quantity", "condition", "location_id"}, exclude_none=True) for each in surplus
     ]
     what = ", ".join(f"{each.quantity} of {each.sku or f'something else instead of line {each.line_id}'}" for each in surplus)
     limit = f"; {beyond} of it may come back, but is worth more than who took it in may give away" if beyond else ""
-    order.exceptions[exception_id] = ProcessException(
-        id=exception_id,
+    put_before_somebody(
+        order,
+        exception_about(order, f"{ret.id}/{KIND}/{len(ret.receipts)}"),
         kind=KIND,
         step="Wait for goods",
-        cause=f"{ret.id} brought {what}, which nothing is paid for{limit}"[:1000],
+        cause=f"{ret.id} brought {what}, which nothing is paid for{limit}",
         hint=_HINT_BEYOND if beyond else _HINT,
         actions=["resolve:accept", "abandon"],
         subject=ret.id,
-        opened_at=order.now,
         details=details,
     )
-    order.record("exception.opened", exception_id=exception_id, kind=KIND, step="Wait for goods", subject=ret.id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zlib import crc32
-
 from pydantic import Field
 
 from oms.errors import Fault, NotFound, invalid
@@ -19,6 +17,7 @@ from oms.payments.cover import release_covered, surplus
 from oms.returns.states import want_no_label
 from oms.service.changes import open_change
 from oms.service.closing import HELD, close_exception, close_paid, is_unpaid, is_unsure, release_held
+from oms.service.opening import exception_about, put_before_somebody
 from oms.service.records import ProcessException
 from oms.wire import Amount, Key, Text, Wire
 
@@ -98,8 +97,7 @@ class RetryRequest(CloseRequest):
 
 def open_exception(order: Order, subject: str, step: str, error: str, cause: str, execution: str, entered: str) -> ProcessException:
     """The exception of one failed visit to one step; opening it again changes nothing."""
-    key = crc32(f"{subject}/{step}/{execution}/{entered}".encode())
-    exception_id = f"exc_{order.id.removeprefix('ord_')}_{key:08x}"
+    exception_id = exception_about(order, f"{subject}/{step}/{execution}/{entered}")
     if exception_id in order.exceptions:
         return order.exceptions[exception_id]
     kind, hint = _HINTS.get(error, _UNKNOWN)
@@ -115,19 +113,17 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
     }
     money = _MONEY.get(step, []) if kind == "payment" and error != "Unsure" else []
     actions = ["retry", *by.get(error, []), *money, "abandon"]
-    problem = ProcessException(
-        id=exception_id,
+    problem = put_before_somebody(
+        order,
+        exception_id,
         kind=kind,
         step=step,
-        cause=f"{error}: {cause}"[:1000],
+        cause=f"{error}: {cause}",
         hint=hint,
         actions=actions,
         subject=subject,
         execution=execution,
-        opened_at=order.now,
     )
-    order.exceptions[problem.id] = problem
-    order.record("exception.opened", exception_id=problem.id, kind=kind, step=step, subject=subject)
     fo = order.fulfillment_orders.get(subject)
     if fo and step == "Secure payment" and kind == "payment" and fo.held_by != "payment" and not is_unsure(problem):
         close_exception(order, problem, "resolved", "paid", None)  # the money came while the exception was on its way here

@@ -14,7 +14,7 @@ from oms.payments.funds import open_to_pay
 from oms.payments.payouts import EXCHANGE
 from oms.payments.records import COLLECTION, Change, Exchange
 from oms.payments.releases import unneeded
-from oms.service.cancellations import CancelRequest, cancel
+from oms.service.cancellations import CancelRequest, cancel, take_back
 from oms.service.changes import close_change, open_change
 from oms.settings import Settings
 
@@ -92,8 +92,12 @@ def told(order: Order, change_id: str, run: int, amount: int) -> None:
 
 
 def refuse(order: Order, change_id: str) -> None:
-    """The new order was declined: what comes back is paid back like any return."""
-    close_change(order, order.changes[change_id], "refused")
+    """The new order was declined: what comes back is paid back like any return, and what was not to leave for it is ordered as before."""
+    change = order.changes[change_id]
+    cancellation = order.changes.get(change.exchange.cancellation_id or "") if change.exchange else None
+    close_change(order, change, "refused")
+    if cancellation and change.status == "pending" and cancellation.status == "pending":
+        take_back(order, cancellation)
 
 
 def give_up(order: Order, settings: Settings) -> None:
