@@ -17,9 +17,10 @@ from oms.payments.numbers import MOST_AT_ONCE, Series, number_of, seller_of, ser
 from oms.payments.positions import concerns_books, documents_of
 from oms.storage import journal
 from oms.storage.numbers import Numbered, give, given
-from oms.storage.orders import load, timeline
+from oms.storage.orders import load
 from oms.storage.settings import settings
 from oms.storage.table import Lost
+from oms.storage.timeline import timeline
 
 _ATTEMPTS = 8
 _TRIES = 2

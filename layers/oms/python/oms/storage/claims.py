@@ -9,6 +9,7 @@ from typing import Any
 
 from oms.storage.codec import encode
 from oms.storage.environment import environment
+from oms.storage.lists import listed
 from oms.storage.table import Cancelled, Lost, Write, get, write
 
 NUMBERS = "number#"
@@ -18,6 +19,11 @@ NUMBERS = "number#"
 def claim_of(name: str) -> dict[str, Any] | None:
     """Who holds a unique name: its record, or None."""
     return get(environment().orders_table, name, "claim")
+
+
+def numbered(order_number: str) -> list[str]:
+    """Ids of the orders with this number, at most one of each channel and ten in all; those just placed a moment later."""
+    return [row["at"] for row in listed(f"{NUMBERS}{order_number}", limit=10)]
 
 
 def keep_answer(record: dict[str, Any] | None) -> None:
