@@ -16,7 +16,7 @@ from oms.storage.table import Cancelled, Write, write
 
 def store_wait(order_id: str, wait: Wait) -> bool:
     """Keep a task token unless a newer one is kept already (entered time, then retry count). False if it was too late."""
-    item = encode({"pk": order_id, "sk": f"state#wait#{wait.id}", **wait.model_dump(), "v": 1})
+    item = encode({"pk": order_id, "sk": f"state#wait#{wait.id}", **wait.model_dump(exclude={"id"}), "v": 1})
     condition = "attribute_not_exists(pk) OR entered <= :entered"
     try:
         write([Write(environment().orders_table, item, condition, encode({":entered": wait.entered}))])

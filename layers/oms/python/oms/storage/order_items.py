@@ -74,11 +74,34 @@ def remember_effects(order: Order) -> None:
 
 
 def kept_of(order: Order, record: Record) -> dict[str, Any]:
-    """What is stored of a record of this order: the lines of a large order are stored apart."""
+    """What is stored of a record of this order: nothing that its key or another record says (see `complete`), so that what happens to
+    one record is no write of another. The lines of a large order are stored apart."""
     if isinstance(record, LineChunk):
         return kept(record)
-    apart = order.placed.chunks and (record is order.summary or record is order.placed)
-    return fields(record, {"v", "lines"}) if apart else fields(record)
+    if record is order.summary or record is order.placed:
+        return fields(record, {"v", "lines"}) if order.placed.chunks else fields(record)
+    if isinstance(record, Shipment):
+        return fields(record, {"v", "id", "invoice_id"})
+    found = fields(record, {"v", "id"})
+    if isinstance(record, FulfillmentOrder) and record.status == "delivered":
+        found["status"] = "shipped"
+    return found
+
+
+def read(key: str, row: dict[str, Any], kind: type[Record]) -> Record:
+    """A record of one of the collections, as stored under this key."""
+    return kind.model_validate({"id": key, **row})
+
+
+def complete(order: Order) -> None:
+    """Say of each record what is stored with another: which invoice a parcel has, and that work is delivered when its parcels are."""
+    for invoice in order.invoices.values():
+        if invoice.shipment_id in order.shipments:
+            order.shipments[invoice.shipment_id].invoice_id = invoice.id
+    under_way = {parcel.fulfillment_order_id for parcel in order.shipments.values() if not parcel.ended}
+    for fo in order.fulfillment_orders.values():
+        if fo.status == "shipped" and fo.id not in under_way:
+            fo.status = "delivered"
 
 
 def fields(record: Record, without: set[str] | None = None) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from oms.storage.effects import row_effect, summed
 from oms.storage.environment import environment
 from oms.storage.inventory import settle_debts
 from oms.storage.order_effects import beside
-from oms.storage.order_items import COLLECTIONS, alarm_write, changed, kept_of, put, remember, remember_effects
+from oms.storage.order_items import COLLECTIONS, alarm_write, changed, complete, kept_of, put, read, remember, remember_effects
 from oms.storage.table import Cancelled, Lost, Write, get, query, write
 from oms.storage.timeline import entry_write, money_moved
 
@@ -63,7 +63,9 @@ def load(order_id: str, *, personal: bool = False) -> Order:
     for sk, row in rows.items():
         for prefix, (name, kind) in COLLECTIONS.items():
             if sk.startswith(prefix):
-                getattr(order, name)[sk.removeprefix(prefix)] = kind.model_validate(row)
+                key = sk.removeprefix(prefix)
+                getattr(order, name)[key] = read(key, row, kind)
+    complete(order)
     if personal:
         order.personal = Personal.model_validate(rows.get("customer", {"v": 1}))  # erased: there is nothing to write either
     order.relayed = Relayed.model_validate(rows.get("state#relayed", {}))

@@ -17,7 +17,7 @@ from oms.payments.records import CreditMemo, Invoice, Payment
 from oms.storage.codec import encode
 from oms.storage.environment import environment
 from oms.storage.lists import ENDED_SHARDS, ended_list, shard_of
-from oms.storage.order_items import COLLECTIONS, fields, records
+from oms.storage.order_items import COLLECTIONS, kept_of, read, records
 from oms.storage.table import Write, query
 
 _ENDS = ("order.completed", "order.cancelled", "order.declined")
@@ -46,12 +46,15 @@ def _timeline_sk(sequence: int) -> str:
 def money_moved(order: Order) -> dict[str, dict[str, int]]:
     """By how much this commit changes what tenders have paid and invoices have open: what the journal will say of it."""
     kinds: dict[str, type[Record]] = {"state#payment#": Payment, "doc#invoice#": Invoice, "doc#memo#": CreditMemo}
-    if all(fields(record) == order.loaded.get(sk) for sk, record in records(order) if sk.startswith(tuple(kinds))):
+    if all(kept_of(order, record) == order.loaded.get(sk) for sk, record in records(order) if sk.startswith(tuple(kinds))):
         return {}
-    before: dict[str, Any] = {
-        COLLECTIONS[prefix][0]: {
-            sk.removeprefix(prefix): kind.model_validate(fields) for sk, fields in order.loaded.items() if sk.startswith(prefix)
-        }
-        for prefix, kind in kinds.items()
-    }
+    before: dict[str, Any] = {COLLECTIONS[prefix][0]: dict(_before(order, prefix, kind)) for prefix, kind in kinds.items()}
     return positions.moved(positions.position(replace(order, **before)), positions.position(order))
+
+
+def _before(order: Order, prefix: str, kind: type[Record]) -> Iterator[tuple[str, Record]]:
+    """Records of one collection as they are stored."""
+    for sk, row in order.loaded.items():
+        if sk.startswith(prefix):
+            key = sk.removeprefix(prefix)
+            yield key, read(key, row, kind)
