@@ -46,11 +46,10 @@ def _numbered(order_id: str) -> Order:
     """The order, all of whose documents have their numbers now."""
     for attempt in range(_ATTEMPTS):
         order = load(order_id)
-        if not unnumbered(order):
-            return order
         try:
             for series in _SERIES:
                 _number(order, series)
+            return order
         except Lost:
             # Another consumer was first: what it has done is seen on reading again.
             time.sleep(random.uniform(0, 0.02 * 2**attempt))
@@ -58,6 +57,7 @@ def _numbered(order_id: str) -> Order:
 
 
 def _number(order: Order, series: Series) -> None:
+    """Give numbers to the order's documents that have none, in the table and in memory."""
     documents = [each for each in unnumbered(order) if series_of(each) == series]
     channel = order.placed.channel
     for at in range(0, len(documents), MOST_AT_ONCE):
@@ -67,6 +67,8 @@ def _number(order: Order, series: Series) -> None:
             for place, each in enumerate(documents[at : at + MOST_AT_ONCE], start=1)
         ]
         give(channel, series, before, part)
+        for document, numbered in zip(documents[at:], part, strict=False):
+            document.number, document.seller = numbered.number, numbered.seller
 
 
 def _enter(order: Order) -> None:
