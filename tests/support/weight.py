@@ -14,7 +14,6 @@ from typing import Any, cast
 
 import botocore.client
 import pytest
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 
@@ -22,6 +21,7 @@ from oms.storage.codec import item_bytes
 from tests.support.world import INDEXES, JSON, World
 
 _WRITTEN, _READ = 1024, 4096
+_ACCOUNT = "123456789012"
 LONGEST_TOKEN = 1024
 """Bytes of a task token on AWS at most; moto's are short. Reads are weighed as if each were that long."""
 
@@ -106,7 +106,7 @@ def kind_of(pk: str, sk: str) -> str:
 def stored(body: JSON) -> JSON | None:
     """The item that a write is about, as it is now."""
     key = body.get("Key") or body["Item"]
-    table = dynamodb_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].tables[body["TableName"]]
+    table = dynamodb_backends[_ACCOUNT]["us-east-1"].tables[body["TableName"]]
     item = table.items.get(DynamoType(key["pk"]), {}).get(DynamoType(key["sk"]))
     return {name: value.to_regular_json() for name, value in item.attrs.items()} if item else None
 

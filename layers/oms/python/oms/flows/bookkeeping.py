@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from oms.errors import Retryable
 from oms.orders.order import Order
+from oms.orders.records import Entry
 from oms.payments.journal import journal_entry
 from oms.payments.numbers import MOST_AT_ONCE, Series, number_of, seller_of, series_of, unnumbered
 from oms.payments.positions import concerns_books, documents_of
@@ -74,7 +75,7 @@ def _number(order: Order, series: Series) -> None:
 def _enter(order: Order) -> None:
     """Write what the order's commits since the last time mean for the books, as far as they follow each other without a gap."""
     last = order.in_books
-    for entry in timeline(order.id, after=order.in_books):
+    for entry in _entries(order):
         if entry.sequence != last + 1:
             break  # a commit in between is not to be seen yet; its own notice comes
         if concerns_books(entry):
@@ -86,3 +87,10 @@ def _enter(order: Order) -> None:
         last = entry.sequence + len(entry.facts) - 1
     if last > order.in_books:
         journal.note_booked(order.id, last)
+
+
+def _entries(order: Order) -> list[Entry]:
+    """What is not in the books yet, all that the order as it was read knows of."""
+    found = list(timeline(order.id, after=order.in_books, consistent=False))
+    facts = sum(len(entry.facts) for entry in found if entry.sequence <= order.summary.sequence)
+    return found if facts == order.summary.sequence - order.in_books else list(timeline(order.id, after=order.in_books))

@@ -19,9 +19,10 @@ _NUMBERS = "number"
 _MOST_CHANNELS = 10
 
 
-def claim_of(name: str) -> dict[str, Any] | None:
-    """Who holds a unique name: its record, or None."""
-    return get(environment().orders_table, **_key(name))
+def claim_of(name: str, *, consistent: bool = True) -> dict[str, Any] | None:
+    """Who holds a unique name: its record, or None. Without `consistent` it may be old by a moment, at half the price: for whoever then
+    writes under a condition on what was found."""
+    return get(environment().orders_table, **_key(name), consistent=consistent)
 
 
 def numbered(order_number: str) -> list[str]:

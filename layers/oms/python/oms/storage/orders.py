@@ -175,6 +175,7 @@ def update(order_id: str, command: Callable[[Order], Any], cause: Cause, *, pers
     is there by its last count."""
     for attempt in range(_ATTEMPTS):
         order = load(order_id, personal=personal)
+        order.again = attempt > 0
         command(order)
         try:
             commit(order, cause)

@@ -23,9 +23,9 @@ from oms.storage.table import Write, query
 _ENDS = ("order.completed", "order.cancelled", "order.declined")
 
 
-def timeline(order_id: str, after: int = 0, limit: int | None = None) -> Iterator[Entry]:
-    """Entries whose facts come after sequence `after`, oldest first."""
-    more = {"Limit": limit} if limit else {}
+def timeline(order_id: str, after: int = 0, limit: int | None = None, *, consistent: bool = True) -> Iterator[Entry]:
+    """Entries whose facts come after sequence `after`, oldest first. Without `consistent` the newest may be missing, at half the price."""
+    more: dict[str, Any] = {"ConsistentRead": consistent, **({"Limit": limit} if limit else {})}
     values = {":pk": order_id, ":from": _timeline_sk(after + 1), ":to": "timeline#~"}
     for row in query(environment().orders_table, "pk = :pk AND sk BETWEEN :from AND :to", values, **more):
         yield Entry.model_validate(row)
