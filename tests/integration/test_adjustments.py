@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from oms.payments.gateway import PaymentDeclined
-from tests.support.orders import a_card, a_line, an_order
-from tests.support.world import JSON, Answer, World, order_body
-
-
-def adjust(world: World, order_id: str, *lines: JSON, **more: Any) -> Answer:
-    return world.call("POST", f"/v1/orders/{order_id}/adjustments", {"lines": list(lines), **more})
-
-
-def off(line_id: str, amount: int, type_: str = "amount_with_tax", **more: Any) -> JSON:
-    return {"line_id": line_id, "type": type_, "amount": amount, "reason": "late", **more}
-
-
-def settled(world: World, order_id: str, answer: Answer) -> JSON:
-    assert answer.status == 200, answer
-    for change in answer.body["changes"]:
-        if change["status"] == "pending":
-            assert world.step("settle", "Settle", order_id, change_id=change["id"])["next"] == "settled"
-    order: JSON = world.order(order_id)
-    return order
-
-
-def shipped(world: World, body: JSON) -> JSON:
-    order = world.allocated(body)
-    world.ship_all(order)
-    for fo in order["fulfillment_orders"]:
-        world.step("capture_payment", "Capture payment", order["id"], fulfillment_order_id=fo["id"])
-    after: JSON = world.order(order["id"])
-    return after
-
-
-def law_two(order: JSON) -> None:
-    money = order["payment"]
-    assert money["captured"] - money["refunded"] == money["invoiced"] - money["credited"] == order["totals"]["grand_total"]
+from tests.support.orders import a_line, an_order
+from tests.support.service import adjust, law_two, off, settled, shipped
+from tests.support.world import JSON, World, order_body
 
 
 def test_before_fulfillment_a_discount_lowers_what_will_be_invoiced(world: World) -> None:
     placed = world.place(order_body())
-    order = settled(world, placed["id"], adjust(world, placed["id"], off("1", -600)))
+    order = settled(world, placed, adjust(world, placed["id"], off("1", -600)))
     assert [change["stage"] for change in order["changes"]] == ["pre_fulfillment"]
     assert (order["totals"]["adjustment_amount"], order["totals"]["grand_total"], order["totals"]["tax_amount"]) == (-600, 2900, 483)
     assert order["payment"]["voided"] == 600
@@ -59,7 +26,7 @@ def test_units_with_a_location_are_adjusted_only_where_that_is_asked_for(world: 
     order = world.allocated(order_body())
     refused = adjust(world, order["id"], off("1", -600))
     assert (refused.status, refused.body["type"]) == (409, "urn:oms:problem:in-fulfillment")
-    done = settled(world, order["id"], adjust(world, order["id"], off("1", -600), in_fulfillment="include"))
+    done = settled(world, order, adjust(world, order["id"], off("1", -600), in_fulfillment="include"))
     assert [change["stage"] for change in done["changes"]] == ["in_fulfillment"]
     assert done["totals"]["grand_total"] == 2900
 
@@ -69,7 +36,7 @@ def test_after_it_has_left_a_credit_memo_gives_the_money_back(world: World) -> N
     preview = adjust(world, order["id"], off("1", -600), preview=True).body
     assert (preview["balances"]["refund_due"], preview["balances"]["tax_amount"]) == (600, -100)
     assert preview["balances"]["refunds"] == [{"payment_id": order["payments"][0]["id"], "amount": 600}]
-    done = settled(world, order["id"], adjust(world, order["id"], off("1", -600), quote_id=preview["quote_id"]))
+    done = settled(world, order, adjust(world, order["id"], off("1", -600), quote_id=preview["quote_id"]))
     memo = done["credit_memos"][0]
     assert (memo["total_amount"], memo["tax_amount"], memo["change_id"]) == (600, 100, done["changes"][0]["id"])
     assert world.gateway.moved("refund") == [600]
@@ -93,22 +60,9 @@ def test_an_upcharge_after_shipping_is_invoiced_and_collected_on_the_card(world:
     order = shipped(world, order_body())
     preview = adjust(world, order["id"], off("1", 120), preview=True).body["balances"]
     assert (preview["amount_due"], preview["refund_due"], preview["grand_total"], preview["tax_amount"]) == (120, 0, 120, 20)
-    done = settled(world, order["id"], adjust(world, order["id"], off("1", 120)))
+    done = settled(world, order, adjust(world, order["id"], off("1", 120)))
     assert (done["payment"]["captured"], done["invoices"][1]["total_amount"], done["money_owed"]) == (3620, 120, "none")
     law_two(done)
-
-
-def test_an_upcharge_that_nobody_pays_is_a_balance_due_with_an_exception(world: World) -> None:
-    order = shipped(world, order_body(token="tok_reauthorization_decline"))
-    change = adjust(world, order["id"], off("1", 120)).body["change"]
-    with pytest.raises(PaymentDeclined):
-        world.step("settle", "Settle", order["id"], change_id=change["id"])
-    order = world.order(order["id"])
-    assert (order["money_owed"], order["payment"]["balance_due"], order["changes"][0]["status"]) == ("balance_due", 120, "pending")
-    world.done("POST", f"/v1/orders/{order['id']}/payments", {**a_card(120), "id": "again"})
-    for each in sorted(world.order(order["id"])["changes"], key=lambda each: each["kind"], reverse=True):
-        world.step("settle", "Settle", order["id"], change_id=each["id"])
-    law_two(world.order(order["id"]))
 
 
 def test_each_stage_is_its_own_change_and_the_amount_falls_on_all_units_by_what_they_are_worth(world: World) -> None:
@@ -119,7 +73,7 @@ def test_each_stage_is_its_own_change_and_the_amount_falls_on_all_units_by_what_
     order = world.order(placed["id"])
     world.ship_all(order)
     world.step("capture_payment", "Capture payment", order["id"], fulfillment_order_id=order["fulfillment_orders"][0]["id"])
-    done = settled(world, order["id"], adjust(world, order["id"], off("1", -100)))
+    done = settled(world, order, adjust(world, order["id"], off("1", -100)))
     assert sorted(change["stage"] for change in done["changes"]) == ["post_fulfillment", "pre_fulfillment"]
     assert (done["credit_memos"][0]["total_amount"], done["totals"]["grand_total"]) == (34, 2900)
 
@@ -128,10 +82,10 @@ def test_percentages_and_amounts_without_tax_keep_every_tax(world: World) -> Non
     order = shipped(world, an_order(a_line("1", "A", 1, 10000, "10", "5"), tax_mode="net"))
     assert order["totals"]["grand_total"] == 11500
     ten = {"line_id": "1", "type": "percentage", "percent": "-10", "reason": "scratched"}
-    done = settled(world, order["id"], adjust(world, order["id"], ten))
+    done = settled(world, order, adjust(world, order["id"], ten))
     assert [row["amount"] for row in done["lines"][0]["amounts"]["taxes"]] == [900, 450]
     assert (done["credit_memos"][0]["net_amount"], done["credit_memos"][0]["tax_amount"]) == (1000, 150)
-    again = settled(world, order["id"], adjust(world, order["id"], off("1", -900, "amount_without_tax")))
+    again = settled(world, order, adjust(world, order["id"], off("1", -900, "amount_without_tax")))
     assert [row["amount"] for row in again["lines"][0]["amounts"]["taxes"]] == [810, 405]
     law_two(again)
 
@@ -140,8 +94,8 @@ def test_the_whole_value_leaves_exactly_zero_and_more_is_refused(world: World) -
     order = shipped(world, an_order(a_line("1", "A", 3, 333, "7", own=-1), tax_mode="net"))
     whole = order["totals"]["grand_total"]
     assert adjust(world, order["id"], off("1", -whole - 1)).status == 422
-    settled(world, order["id"], adjust(world, order["id"], off("1", -100)))
-    done = settled(world, order["id"], adjust(world, order["id"], off("1", 100 - whole)))
+    settled(world, order, adjust(world, order["id"], off("1", -100)))
+    done = settled(world, order, adjust(world, order["id"], off("1", 100 - whole)))
     assert (done["totals"]["grand_total"], done["totals"]["tax_amount"], done["payment"]["refunded"]) == (0, 0, whole)
     assert adjust(world, order["id"], off("1", -1)).status == 422
 
@@ -149,7 +103,7 @@ def test_the_whole_value_leaves_exactly_zero_and_more_is_refused(world: World) -
 def test_the_delivery_charge_can_be_adjusted_too(world: World) -> None:
     order = shipped(world, order_body())
     row = {"delivery_group": "g1", "type": "amount_with_tax", "amount": -300, "reason": "late"}
-    done = settled(world, order["id"], adjust(world, order["id"], row))
+    done = settled(world, order, adjust(world, order["id"], row))
     assert (done["totals"]["delivery_amount"], done["totals"]["product_amount"], done["payment"]["refunded"]) == (300, 2900, 300)
     shown = world.done("GET", f"/v1/credit-memos/{done['credit_memos'][0]['id']}")
     assert [(line["kind"], line["total_amount"]) for line in shown["lines"]] == [("delivery", 300)]
@@ -158,7 +112,7 @@ def test_the_delivery_charge_can_be_adjusted_too(world: World) -> None:
 
 def test_a_unit_that_comes_back_after_a_discount_pays_what_is_left_of_it(world: World) -> None:
     order = world.delivered(order_body(quantities={"A": 2}))
-    settled(world, order["id"], adjust(world, order["id"], off("1", -601)))
+    settled(world, order, adjust(world, order["id"], off("1", -601)))
     ret = world.done("POST", f"/v1/orders/{order['id']}/returns", {"lines": [{"line_id": "1", "quantity": 2}]})
     world.done("POST", f"/v1/returns/{ret['id']}/approve")
     world.done("POST", f"/v1/returns/{ret['id']}/receive", {"lines": [{"line_id": "1", "quantity": 2}]})

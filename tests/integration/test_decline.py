@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from oms import clock
 from oms.payments import sandbox
+from oms.storage.orders import load
 from tests.support.orders import a_card
 from tests.support.world import JSON, World, order_body
 
@@ -121,6 +123,21 @@ def test_when_the_second_card_is_declined_the_first_is_given_back(world: World) 
     assert (world.gateway.moved("authorize"), world.gateway.moved("void")) == ([3000], [3000])
     assert world.figures("A") == (10, 0)
     assert [name for name, _ in world.facts(order["id"])] == ["payment.authorized", "payment.declined", "payment.voided", "order.declined"]
+
+
+def test_what_a_gateway_authorizes_after_the_order_was_declined_is_given_back(world: World) -> None:
+    order = world.place(two_cards("tok_async", "tok_decline"), status=402)
+    news = {"payment_id": order["payments"][0]["id"], "kind": "authorization", "state": "succeeded", "amount": 3000}
+    payment = load(order["id"]).payments[news["payment_id"]]
+    news |= {"reference": payment.events[0].reference, "occurred_at": clock.stamp()}
+    for _ in range(2):
+        assert world.signed("/v1/webhooks/payments/sandbox", {"type": "payment.event", "data": news}).status == 200
+    (change,) = world.order(order["id"])["changes"]
+    assert (change["kind"], change["status"]) == ("release", "pending")
+    assert world.step("settle", "Settle", order["id"], change_id=change["id"])["next"] == "settled"
+    assert world.gateway.moved("void") == [3000]
+    order = world.order(order["id"])
+    assert (order["status"], order["payment_status"], order["changes"][0]["status"]) == ("declined", "voided", "done")
 
 
 def test_when_the_first_card_is_declined_the_second_is_not_asked_now_or_later(world: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oms.payments.gateway import PaymentDeclined
+from oms.payments.funds import Unpaid
 from tests.support.orders import a_line, an_order
 from tests.support.service import event, law_two, refund, settled, shipped, units
 from tests.support.world import JSON, World, order_body
@@ -75,16 +75,16 @@ def test_amounts_that_do_not_add_up_are_refused(world: World) -> None:
     assert world.order(order["id"])["changes"] == []
 
 
-def test_no_more_than_was_paid_is_given_back_though_the_goods_have_become_dearer(world: World) -> None:
+def test_what_goods_became_dearer_and_nobody_paid_is_not_given_back_but_not_owed_any_more(world: World) -> None:
     order = world.delivered(an_order(a_line(), token="tok_reauthorization_decline"))
     dearer = {"lines": [{"line_id": "1", "type": "amount_with_tax", "amount": 120, "reason": "gift wrap"}]}
     change = world.done("POST", f"/v1/orders/{order['id']}/adjustments", dearer)["change"]
-    with pytest.raises(PaymentDeclined):
+    with pytest.raises(Unpaid):
         world.step("settle", "Settle", order["id"], change_id=change["id"])
-    refused = refund(world, order)
-    assert (refused.status, refused.body["type"], refused.pointers) == (409, "urn:oms:problem:not-refundable", {"/amount"})
-    assert refund(world, order, amount=2000).status == 200
-    assert refund(world, order, amount=1).status == 409, "the first is not paid out yet, and takes all that was paid"
+    assert refund(world, order, preview=True).body["balances"]["refund_due"] == 2000
+    done = settled(world, order, refund(world, order))
+    assert (world.gateway.moved("refund"), done["money_owed"], done["totals"]["grand_total"]) == ([2000], "none", 0)
+    assert refund(world, order, amount=1).status == 409, "nothing is left that money could be given back for"
 
 
 def test_units_that_come_back_are_given_nothing_for(world: World) -> None:

@@ -130,6 +130,27 @@ def test_goods_may_go_without_money_on_somebodys_word_and_are_owed_until_paid(en
     assert (statuses(order), order["invoices"][0]["open_amount"]) == (("completed", "captured", "none"), 0)
 
 
+@pytest.mark.parametrize("remedy", ["another card", "a transfer", "a discount"])
+def test_an_upcharge_that_nobody_pays_waits_for_a_person_and_goes_on_when_nothing_is_open(engine: Engine, remedy: str) -> None:
+    order = placed(engine, token=REAUTHORIZES_NOT)
+    order = arrived(engine, ship_everything(engine, order))
+    row = {"line_id": "1", "type": "amount_with_tax", "reason": "late"}
+    dearer = act(engine, f"/v1/orders/{order['id']}/adjustments", {"lines": [{**row, "amount": 120}]})["change"]["id"]
+    found, invoice = problem(engine), engine.world.order(order["id"])["invoices"][1]
+    assert (found["kind"], found["step"], invoice["open_amount"]) == ("payment", "Settle", 120)
+    assert found["cause"].startswith("Unpaid: invoice")
+    if remedy == "another card":
+        act(engine, f"/v1/orders/{order['id']}/payments", another_card(120))
+    elif remedy == "a transfer":
+        act(engine, f"/v1/invoices/{invoice['id']}/payments", {"amount": 120, "reference": "T-1"})
+    else:
+        act(engine, f"/v1/orders/{order['id']}/adjustments", {"lines": [{**row, "amount": -120}]})
+    order = engine.world.order(order["id"])
+    assert statuses(order)[::2] == ("completed", "none")
+    assert [(each["status"], each["action"]) for each in order["exceptions"]] == [("resolved", "paid")]
+    assert engine.path(dearer) == ["Settle", "Raise exception: Settle", "Settle", "Settled"]
+
+
 def test_unpaid_work_may_be_cancelled(engine: Engine) -> None:
     order = placed(engine, token=REAUTHORIZES_NOT)
     reconciled(engine, days=8)

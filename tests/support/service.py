@@ -32,6 +32,16 @@ def refund(world: World, order: JSON, **body: Any) -> Answer:
     return world.call("POST", f"/v1/orders/{order['id']}/refunds", {"reason": "late", **body})
 
 
+def adjust(world: World, order_id: str, *lines: JSON, **more: Any) -> Answer:
+    """Change prices."""
+    return world.call("POST", f"/v1/orders/{order_id}/adjustments", {"lines": list(lines), **more})
+
+
+def off(line_id: str, amount: int, type_: str = "amount_with_tax", **more: Any) -> JSON:
+    """So much on a line's price; negative is off."""
+    return {"line_id": line_id, "type": type_, "amount": amount, "reason": "late", **more}
+
+
 def units(line_id: str, quantity: int) -> JSON:
     """So many units of a line."""
     return {"line_id": line_id, "quantity": quantity, "reason": "lost"}

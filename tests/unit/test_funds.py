@@ -8,6 +8,7 @@ from oms.errors import Conflict, Retryable
 from oms.orders import statuses
 from oms.orders.order import Order
 from oms.payments import ledger
+from oms.payments.clock import authorization_news
 from oms.payments.funds import Funds, Part, ensure_funds, ensure_refunds
 from oms.payments.gateway import Instruction, Kind
 from oms.payments.invoices import invoice_for
@@ -45,6 +46,16 @@ def test_an_expired_authorization_is_never_captured() -> None:
     order = World().place(an_order())
     order.now = "2026-11-30T08:00:00.000Z"
     assert ensure_funds(order, 1) == Funds(missing=1)
+
+
+def test_an_authorization_that_runs_out_is_news_but_not_while_all_of_it_is_being_captured() -> None:
+    order = World().place(an_order(a_line(quantity=1, unit_price=1001)))
+    (payment,) = order.payments.values()
+    order.now = "2026-12-03T08:00:00.000Z"
+    assert authorization_news(order)
+    (held,) = ledger.authorizations(payment)
+    intend(payment, Instruction("capture", "k", 1001, "EUR", NOW, of=held.reference), "inv_1")
+    assert not authorization_news(order)
 
 
 @pytest.mark.parametrize("amount", [pytest.param(4575, id="D04-all"), pytest.param(1000, id="D04-part")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from oms.machines.outcomes import after_shipping, go, uninvoiced
 from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments.cover import OPEN, hold_uncovered, uncovered
-from oms.payments.funds import FundsMissing, Part, ensure_funds, open_amount, unsecured
+from oms.payments.funds import Funds, FundsMissing, Part, ensure_funds, open_amount, unsecured
 from oms.payments.invoices import invoice_for
 from oms.payments.records import Invoice
 from oms.payments.releases import after_release, is_last, release_id, to_release
@@ -55,14 +55,15 @@ def pay(
 ) -> Order:
     """Pay an invoice and put it on record: what was captured before is applied, the rest captured, or owed where terms say so.
 
-    `issue`: the invoice as of now, None once it is on record. What has run out is authorized once more. FundsMissing where that is not
-    enough, unless the work was released on somebody's word (`trusted`): then the customer owes the rest. `netted` of it stays open for a
-    credit memo that comes next.
+    `issue`: the invoice as of now, None once it is on record: then what is still open of it is paid. What has run out is authorized once
+    more. FundsMissing where that is not enough, unless the work was released on somebody's word (`trusted`): then the customer owes the
+    rest. `netted` of it stays open for a credit memo that comes next.
     """
     transfer = Transfer("capture", invoice.id)
 
     def to_pay(fresh: Order) -> int:
-        return open_amount(fresh, invoice) - netted
+        known = fresh.invoices.get(invoice.id)
+        return max(0, (unsecured(fresh, known) if known else open_amount(fresh, invoice)) - netted)
 
     def lack(fresh: Order) -> int:
         if trusted or under_way(fresh, transfer):
@@ -76,34 +77,63 @@ def pay(
         return funds.captures
 
     def book(fresh: Order) -> None:
-        issued = issue(fresh)
-        if issued is None:
-            return
         funds = ensure_funds(fresh, to_pay(fresh))
-        issued.captures = settled(fresh, transfer)
-        issued.applied = [{"payment_id": part.payment.id, "amount": part.amount} for part in funds.applied]
-        issued.receivables = [
-            {"payment_id": part.payment.id, "amount": part.amount, "due_at": later(fresh.now, days=part.payment.net_days or 0)}
-            for part in funds.receivables
-        ]
-        if funds.missing + netted:
-            issued.receivables.append({"payment_id": None, "amount": funds.missing + netted, "due_at": fresh.now})
-        fresh.invoices[issued.id] = issued
-        if issued.shipment_id:
-            fresh.shipments[issued.shipment_id].invoice_id = issued.id
-        fresh.record(
-            "invoice.created",
-            invoice_id=issued.id,
-            shipment_id=issued.shipment_id,
-            change_id=issued.change_id,
-            return_id=issued.return_id,
-            total_amount=issued.total_amount,
-            applied=sum(row["amount"] for row in issued.applied) or None,
-            receivable=sum(row["amount"] for row in issued.receivables) or None,
-        )
+        if issued := issue(fresh):
+            _put_on_record(fresh, issued, funds, owed=funds.missing + netted)
+        elif invoice.id in fresh.invoices:
+            _note_paid(fresh, invoice.id, funds)
 
     order = renew(order, lack, order.now, invoice.id, cause)
     return move(order, transfer, plan, book, cause, final=is_last(order, invoice))
+
+
+def owe(order: Order, issue: Callable[[Order], Invoice | None], cause: Cause) -> Order:
+    """Put an invoice on record that nobody pays now: the customer owes what was neither captured for it nor before."""
+
+    def book(fresh: Order) -> None:
+        if issued := issue(fresh):
+            funds = ensure_funds(fresh, open_amount(fresh, issued), document=issued.id)
+            _put_on_record(fresh, issued, funds, owed=funds.missing + sum(part.amount for part in funds.captures))
+
+    return update(order.id, book, cause)
+
+
+def _put_on_record(order: Order, invoice: Invoice, funds: Funds, *, owed: int) -> None:
+    invoice.captures = settled(order, Transfer("capture", invoice.id))
+    invoice.applied = _rows(funds.applied)
+    invoice.receivables = [
+        {"payment_id": part.payment.id, "amount": part.amount, "due_at": later(order.now, days=part.payment.net_days or 0)}
+        for part in funds.receivables
+    ]
+    if owed:
+        invoice.receivables.append({"payment_id": None, "amount": owed, "due_at": order.now})
+    order.invoices[invoice.id] = invoice
+    if invoice.shipment_id:
+        order.shipments[invoice.shipment_id].invoice_id = invoice.id
+    order.record(
+        "invoice.created",
+        invoice_id=invoice.id,
+        shipment_id=invoice.shipment_id,
+        change_id=invoice.change_id,
+        return_id=invoice.return_id,
+        total_amount=invoice.total_amount,
+        applied=sum(row["amount"] for row in invoice.applied) or None,
+        receivable=sum(row["amount"] for row in invoice.receivables) or None,
+    )
+
+
+def _note_paid(order: Order, invoice_id: str, funds: Funds) -> None:
+    """What was captured for an invoice, or applied to it, since it was put on record."""
+    invoice, captures = order.invoices[invoice_id], settled(order, Transfer("capture", invoice_id))
+    if captures == invoice.captures and not funds.applied:
+        return
+    paid = {"captures": captures, "applied": [*invoice.applied, *_rows(funds.applied)]}
+    order.invoices[invoice_id] = invoice.model_copy(update=paid)
+    order.record("invoice.paid", invoice_id=invoice_id, open_amount=open_amount(order, order.invoices[invoice_id]))
+
+
+def _rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    return [{"payment_id": part.payment.id, "amount": part.amount} for part in parts]
 
 
 def _of_parcel(shipment_id: str, order: Order) -> Invoice | None:
@@ -134,14 +164,8 @@ def collect(order: Order, cause: Cause) -> Order:
         def plan(fresh: Order, invoice_id: str = invoice_id) -> list[Part]:
             return ensure_funds(fresh, unsecured(fresh, fresh.invoices[invoice_id]), document=invoice_id).captures
 
-        def book(fresh: Order, invoice_id: str = invoice_id, transfer: Transfer = transfer) -> None:
-            invoice = fresh.invoices[invoice_id]
-            funds = ensure_funds(fresh, unsecured(fresh, invoice))
-            applied = [{"payment_id": part.payment.id, "amount": part.amount} for part in funds.applied]
-            if settled(fresh, transfer) != invoice.captures or applied:
-                paid = {"captures": settled(fresh, transfer), "applied": [*invoice.applied, *applied]}
-                fresh.invoices[invoice_id] = invoice.model_copy(update=paid)
-                fresh.record("invoice.paid", invoice_id=invoice_id, open_amount=open_amount(fresh, fresh.invoices[invoice_id]))
+        def book(fresh: Order, invoice_id: str = invoice_id) -> None:
+            _note_paid(fresh, invoice_id, ensure_funds(fresh, unsecured(fresh, fresh.invoices[invoice_id])))
 
         if unsecured(order, order.invoices[invoice_id]) > 0 or under_way(order, transfer):
             order = move(order, transfer, plan, book, cause)

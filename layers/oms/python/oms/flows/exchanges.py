@@ -13,6 +13,7 @@ from oms.flows.capture_payment import collect
 from oms.flows.expiry import expire_due
 from oms.flows.gateways import GATEWAYS
 from oms.flows.money import move
+from oms.flows.patience import pause
 from oms.flows.secure_payment import renew
 from oms.fulfillment.work import follow_holds
 from oms.orders.holds import let_go
@@ -22,7 +23,7 @@ from oms.orders.records import Origin
 from oms.payments.accounts import Account
 from oms.payments.cover import surplus
 from oms.payments.exchange_tender import has_taken, room, take_in
-from oms.payments.funds import FundsMissing, Part, ensure_excess, unsecured
+from oms.payments.funds import FundsMissing, Part, ensure_excess, open_to_pay
 from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
 from oms.payments.ledger import authorizations
 from oms.payments.payouts import EXCHANGE
@@ -37,9 +38,6 @@ from oms.storage.claims import claim_of
 from oms.storage.inventory import stock_of
 from oms.storage.orders import Cause, load, update
 from oms.storage.settings import settings
-
-_UNTIL_CAPTURED = 15
-"""Seconds between two looks at whether the new order is captured."""
 
 
 def desk() -> Desk:
@@ -71,7 +69,7 @@ def room_for(order: Order, record_id: str, document: str) -> int | None:
         return None
     new = load(change.exchange.new_order_id)
     if new.summary.status == "received":
-        raise StillPending(f"order {new.placed.order_number} is being captured", seconds=_UNTIL_CAPTURED)
+        raise StillPending(f"order {new.placed.order_number} is being captured", seconds=pause(change.requested_at, order.now))
     payment = new.payments[change.exchange.payment_id]
     untold = sum(amount for reference, amount in moved_over(order, change.exchange) if not has_taken(payment, reference))
     return max(room(new, payment) - untold, moved(order, Transfer("refund", document, EXCHANGE)))
@@ -104,7 +102,7 @@ def settle_exchange(order: Order, change: Change, cause: Cause) -> None:
 
     def tell(fresh: Order) -> None:
         if fresh.summary.status == "received":
-            raise StillPending(f"order {fresh.placed.order_number} is being captured", seconds=_UNTIL_CAPTURED)
+            raise StillPending(f"order {fresh.placed.order_number} is being captured", seconds=pause(change.requested_at, fresh.now))
         _tell(fresh, about, rows, over=over, came=came)
 
     new = update(about.new_order_id, tell, cause)
@@ -141,9 +139,8 @@ def _collect(order: Order, origin: Origin, cause: Cause) -> None:
     a gateway refuses what it had promised."""
 
     def lack(fresh: Order) -> int:
-        owed = sum(unsecured(fresh, invoice) for invoice in fresh.invoices.values())
         held = sum(each.free for payment in fresh.payments.values() for each in authorizations(payment) if each.live(fresh.now))
-        return max(0, owed - held)
+        return max(0, open_to_pay(fresh) - held)
 
     def spare(fresh: Order) -> list[Part]:
         return unneeded(fresh, lambda payment: gateway_for(GATEWAYS, payment.gateway).voids_parts)

@@ -7,18 +7,24 @@ from collections.abc import Callable
 from typing import Any
 
 from oms.flows.money import move
+from oms.flows.patience import pause
 from oms.orders.order import Order
 from oms.payments.funds import Part, ensure_refunds
-from oms.payments.offsets import offsets
+from oms.payments.gateway import StillPending
+from oms.payments.offsets import offsets, waits_for
 from oms.payments.payouts import destination
 from oms.payments.records import CreditMemo
 from oms.payments.transfers import Transfer, moved, settled
+from oms.service.closing import close_paid
 from oms.storage.orders import Cause
 
 
-def give_back(order: Order, memo: CreditMemo, book: Callable[[Order, CreditMemo], None], cause: Cause, *, most: int | None = None) -> Order:
+def give_back(
+    order: Order, memo: CreditMemo, book: Callable[[Order, CreditMemo], None], cause: Cause, *, since: str, most: int | None = None
+) -> Order:
     """Credit what is still owed for the goods, give the rest back, and put the memo on record. `most`: of a memo that goes into something,
-    how much of it (None: all); what is beyond that goes back to the tenders."""
+    how much of it (None: all); what is beyond that goes back to the tenders. StillPending while what it credits is not all invoiced,
+    or is being collected; `since`: from when on it may have waited for that."""
     back = Transfer("refund", memo.id)
     away = Transfer("refund", memo.id, destination(order, memo.into)) if memo.into else None
 
@@ -29,6 +35,8 @@ def give_back(order: Order, memo: CreditMemo, book: Callable[[Order, CreditMemo]
         return offsets(fresh, left(fresh))
 
     def open_(fresh: Order) -> int:
+        if left(fresh) and (waiting := waits_for(fresh, memo)):
+            raise StillPending(f"{', '.join(waiting)} is not settled yet", seconds=pause(since, fresh.now))
         taken_off: int = sum(row["amount"] for row in owed(fresh))
         return left(fresh) - taken_off
 
@@ -36,6 +44,7 @@ def give_back(order: Order, memo: CreditMemo, book: Callable[[Order, CreditMemo]
         if memo.id not in fresh.credit_memos:
             refunds = settled(fresh, back) + (settled(fresh, away) if away else [])
             book(fresh, memo.model_copy(update={"refunds": refunds, "offsets": owed(fresh)}))
+            close_paid(fresh)
 
     if away is not None:
 

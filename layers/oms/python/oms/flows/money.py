@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from oms.clock import parse, stamp
+from oms.clock import stamp
 from oms.errors import Conflict, OmsError, Retryable
 from oms.flows.gateways import GATEWAYS
+from oms.flows.patience import pause
 from oms.orders.order import Order
 from oms.payments.funds import Part
 from oms.payments.gateway import PaymentDeclined, StillPending, Unsure, gateway_for
@@ -20,7 +21,6 @@ from oms.payments.transfers import Answer, Move, Transfer, add_moves, record, un
 from oms.storage.orders import Cause, StockShort, commit, update
 from oms.storage.table import Lost
 
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 15, 3600  # seconds
 Plan = Callable[[Order], Sequence[Part]]
 """What is still to be asked for, given what the order says now; nothing: the document can be booked."""
 
@@ -79,10 +79,11 @@ def _ask(order: Order, each: Move) -> Answer:
 
 
 def _is_enough(order: Order, plan: Plan) -> bool:
-    """Whether nothing more has to be asked for. What nobody can give is found out in the next round, when the answers are safe."""
+    """Whether nothing more has to be asked for. What nobody can give, or has to be waited for, is found out in the next round, when the
+    answers are safe."""
     try:
         return not plan(order)
-    except Conflict:
+    except (Conflict, StillPending):
         return False
 
 
@@ -97,7 +98,5 @@ def _complain(order: Order, transfer: Transfer, answers: Sequence[Answer]) -> No
 
 
 def _pause(order: Order, answers: Sequence[Answer]) -> int:
-    """Half as long as it has taken so far: soon at first, hourly in the end."""
     asked = [found.at for each in answers if (found := find(order.payments[each.move.payment_id], each.move.what.key))]
-    age = (parse(order.now) - parse(min(asked, default=order.now))).total_seconds()
-    return int(min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, age / 2)))
+    return pause(min(asked, default=order.now), order.now)

@@ -55,7 +55,7 @@ def _pay_back(order: Order, return_id: str, cause: Cause) -> Order:
 
         most = room_for(order, return_id, memo.id)
         memo.into = "exchange" if most else memo.into
-    return give_back(order, memo, book, cause, most=most)
+    return give_back(order, memo, book, cause, since=find(order, return_id).receipts[-1].at, most=most)
 
 
 def _documents(order: Order, return_id: str) -> tuple[CreditMemo | None, Invoice | None]:

@@ -8,35 +8,32 @@ from __future__ import annotations
 from typing import Any
 
 from oms.errors import Conflict
-from oms.flows.capture_payment import collect, pay
+from oms.flows.capture_payment import collect, owe, pay
 from oms.flows.gateways import GATEWAYS
 from oms.flows.give_back import give_back
 from oms.flows.money import move
-from oms.flows.patience import patiently
+from oms.flows.patience import patiently, pause
 from oms.flows.secure_payment import renew
-from oms.ids import invoice_of_change, memo_of_change
+from oms.ids import memo_of_change
 from oms.machines.outcomes import go
 from oms.orders.order import Order
 from oms.payments.cover import surplus
-from oms.payments.funds import Part, ensure_excess
+from oms.payments.funds import FundsMissing, Part, Unpaid, ensure_excess, unsecured
 from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
 from oms.payments.invoices import change_invoice, change_memo, lowered
 from oms.payments.payouts import EXCHANGE
 from oms.payments.records import Change, CreditMemo, Invoice
 from oms.payments.releases import unneeded
 from oms.payments.renewal import missing_in_all, renew_until
-from oms.payments.transfers import Transfer, moved, settled
+from oms.payments.transfers import Transfer, moved, settled, under_way
 from oms.service.changes import find, settled_change, uninvoiced_parcels
 from oms.service.closing import release_paid
 from oms.storage.orders import Cause, load, update
 
-_UNTIL_INVOICED = 15
-"""Seconds between two looks at whether a parcel is invoiced."""
-
 
 def settle_step(order_id: str, change_id: str, execution: str) -> dict[str, Any]:
-    """Move the money of one change. PaymentDeclined and FundsMissing become a process exception, but for a tender that is declined: its
-    change is refused, and the order stays as it was."""
+    """Move the money of one change. PaymentDeclined, FundsMissing and Unpaid become a process exception, but for a tender that is declined:
+    its change is refused, and the order stays as it was."""
     return patiently("settle", lambda: _settle(order_id, change_id, Cause("settle", execution)))
 
 
@@ -66,21 +63,33 @@ def _document(order: Order, change: Change, cause: Cause) -> Order:
     StillPending while a parcel of theirs is not invoiced itself; Conflict for an invoice while the order is held for capture."""
     waits_for = uninvoiced_parcels(order, change)
     if waits_for:
-        raise StillPending(f"{', '.join(waits_for)} is not invoiced yet", seconds=_UNTIL_INVOICED)
+        raise StillPending(f"{', '.join(waits_for)} is not invoiced yet", seconds=pause(change.requested_at, order.now))
     memo = None if memo_of_change(change.id) in order.credit_memos else change_memo(order, change)
-    invoice = None if change.asks or invoice_of_change(change.id) in order.invoices else change_invoice(order, change)
-    if invoice and order.open_holds("capture"):
-        raise Conflict(f"order {order.placed.order_number} is held for capture; release the hold, then retry")
+    invoice = None if change.asks else change_invoice(order, change)
     if invoice:
-        netted = min(invoice.total_amount, memo.total_amount) if memo else 0
-        order = pay(order, invoice, lambda fresh: _unless_known(fresh, change.id), cause, netted=netted)
+        order = _invoice(order, invoice, min(invoice.total_amount, memo.total_amount) if memo else 0, cause)
     if memo:
-        order = give_back(order, memo, _book_memo, cause)
+        order = give_back(order, memo, _book_memo, cause, since=change.requested_at)
     return order
 
 
-def _unless_known(order: Order, change_id: str) -> Invoice | None:
-    return None if invoice_of_change(change_id) in order.invoices else change_invoice(order, find(order, change_id))
+def _invoice(order: Order, invoice: Invoice, netted: int, cause: Cause) -> Order:
+    """Pay the change's invoice, or what is still open of it. Unpaid where nobody does: it is on record then all the same, so that money may
+    come for it in any way, and what is credited next comes off it."""
+    known = order.invoices.get(invoice.id)
+    if known and unsecured(order, known) <= netted and not under_way(order, Transfer("capture", known.id)):
+        return order
+    if order.open_holds("capture"):
+        raise Conflict(f"order {order.placed.order_number} is held for capture; release the hold, then retry")
+
+    def issue(fresh: Order) -> Invoice | None:
+        return None if invoice.id in fresh.invoices else change_invoice(fresh, find(fresh, invoice.change_id or ""))
+
+    try:
+        return pay(order, invoice, issue, cause, netted=netted)
+    except (PaymentDeclined, FundsMissing) as error:
+        owe(order, issue, cause)
+        raise Unpaid(f"invoice {invoice.id} is open: {error.detail}") from error
 
 
 def _book_memo(order: Order, memo: CreditMemo) -> None:

@@ -52,6 +52,11 @@ def minus(units: Units, taken: Units) -> list[list[int]]:
     return out
 
 
+def both(some: Units, others: Units) -> list[list[int]]:
+    """The units that are in both sets."""
+    return minus(some, minus(some, others))
+
+
 def lowest(units: Units, quantity: int) -> list[list[int]]:
     """The lowest `quantity` of the units; ValueError if there are not as many."""
     out: list[list[int]] = []

@@ -19,7 +19,7 @@ def authorization_news(order: Order) -> bool:
     """Whether time, or something that was left undone, calls for anything here."""
     if order.summary.status in ("received", "declined"):
         return False
-    expired = any(each.open and not each.live(order.now) for payment in order.payments.values() for each in authorizations(payment))
+    expired = any(each.free and not each.live(order.now) for payment in order.payments.values() for each in authorizations(payment))
     return expired or bool(_to_warn(order)) or (bool(to_release(order)) and not _pending(order))
 
 

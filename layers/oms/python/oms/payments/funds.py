@@ -31,6 +31,13 @@ class FundsMissing(Conflict):
     kind: str = "funds-missing"
 
 
+@dataclass
+class Unpaid(Conflict):
+    """An invoice is on record and nobody pays it: no tender has the money, or its gateway said no."""
+
+    kind: str = "unpaid"
+
+
 @dataclass(frozen=True)
 class Part:
     """An amount of one tender, drawn on one of its authorizations (None: it has none of its own)."""
@@ -113,10 +120,21 @@ def open_amount(order: Order, invoice: Invoice) -> int:
     return invoice.total_amount - captured - _sum(invoice.applied) - _sum(offsets)
 
 
+def being_collected(order: Order, invoice: Invoice) -> int:
+    """What of an invoice's open amount gateways have been asked for and have not answered yet."""
+    events = [event for payment in order.payments.values() for event in newest(payment.events)]
+    return sum(each.amount for each in events if (each.kind, each.state, each.document) == ("capture", "requested", invoice.id))
+
+
 def unsecured(order: Order, invoice: Invoice) -> int:
     """What of an invoice's open amount nobody owes by terms: the goods were let go on somebody's word."""
     by_terms = _sum([row for row in invoice.receivables if row["payment_id"] and not order.payments[row["payment_id"]].closed])
     return max(0, open_amount(order, invoice) - by_terms)
+
+
+def open_to_pay(order: Order) -> int:
+    """What is open on invoices that nobody owes by terms: any tender may pay it at once."""
+    return sum(unsecured(order, invoice) for invoice in order.invoices.values())
 
 
 def receivable(order: Order) -> int:

@@ -31,6 +31,10 @@ def take_in(order: Order, payment: Payment, news: PaymentNews) -> bool:
     _object(order, payment, event)
     if event.state == "succeeded" and event.kind in ("authorization", "adjustment", "capture"):
         release_paid(order)
+    if event.state == "succeeded" and event.kind == "authorization" and order.summary.status == "declined":
+        from oms.service.changes import open_change  # noqa: PLC0415 it is seldom that a gateway decides so late
+
+        open_change(order, "release", payment_id=payment.id, reason="the order was declined before its gateway had decided")
     return True
 
 

@@ -10,8 +10,9 @@ from oms.errors import Conflict, Fault, NotFound, invalid
 from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments import ledger
-from oms.payments.funds import open_amount
+from oms.payments.funds import being_collected, open_amount
 from oms.payments.records import TERMS, Invoice, Payment, PaymentEvent
+from oms.service.closing import close_paid
 from oms.wire import MAX_AMOUNT, Key, Moment, Number, Wire
 
 MANUAL = "manual"
@@ -46,10 +47,13 @@ def receive_payment(order: Order, invoice_id: str, request: ReceivedPayment) -> 
         if known.amount != request.amount:
             raise Conflict(f"reference '{request.reference}' counts for {show(known.amount, currency)} already", kind="reference-used")
         return
-    left = open_amount(order, invoice)
+    open_, asked = open_amount(order, invoice), being_collected(order, invoice)
     faults = []
-    if request.amount > left:
-        faults.append(Fault(f"{show(request.amount, currency)} is more than the {show(max(0, left), currency)} that is open", "/amount"))
+    if request.amount > open_ - asked:
+        less = f", of which {show(asked, currency)} is being collected" if asked else ""
+        faults.append(
+            Fault(f"{show(request.amount, currency)} is more than the {show(max(0, open_), currency)} that is open{less}", "/amount")
+        )
     if request.received_at and request.received_at > order.now:
         faults.append(Fault("this time has not come yet", "/received_at"))
     if faults:
@@ -73,8 +77,9 @@ def receive_payment(order: Order, invoice_id: str, request: ReceivedPayment) -> 
         reference=request.reference,
         method=request.method,
     )
-    if request.amount == left:
+    if request.amount == open_:
         order.record("invoice.paid", invoice_id=invoice.id, open_amount=0)
+        close_paid(order)
 
 
 def _tender(order: Order, invoice: Invoice, request: ReceivedPayment) -> Payment:

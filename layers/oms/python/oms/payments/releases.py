@@ -8,7 +8,7 @@ from oms.orders.order import Order
 from oms.orders.quantities import kept
 from oms.payments.cover import available, to_invoice
 from oms.payments.exchange_tender import backed
-from oms.payments.funds import Part, declared, excess
+from oms.payments.funds import Part, declared, excess, open_to_pay
 from oms.payments.ledger import authorizations, fold, newest
 from oms.payments.records import Invoice, Payment
 
@@ -17,14 +17,15 @@ _RELEASE = "release-"
 
 def to_release(order: Order) -> list[Part]:
     """What is still authorized, once every unit is cancelled or invoiced, and every fee and upcharge; nothing before that, nor while money
-    is under way, nor what secures the goods of an exchange that are still to come. What has run out needs no release."""
+    is under way, nor what secures the goods of an exchange that are still to come, or may pay an invoice that is open. What has run out
+    needs no release."""
     if order.summary.status in ("received", "declined"):
         return []
     if order.uninvoiced or any(state.shipped < kept(state) for state in order.summary.lines.values()):
         return []
     if to_invoice(order) > 0 or any(sums.pending_capture + sums.pending_authorization for sums in map(fold, order.payments.values())):
         return []  # a change that is not settled yet will invoice the rest
-    keep, parts = backed(order), []
+    keep, parts = backed(order) + open_to_pay(order), []
     for payment in order.payments.values():
         for each in authorizations(payment):
             if each.free and each.live(order.now):
@@ -35,11 +36,12 @@ def to_release(order: Order) -> list[Part]:
 
 
 def unneeded(order: Order, voids_parts: Callable[[Payment], bool]) -> list[Part]:
-    """What is authorized beyond all that is still to be invoiced, the last tenders first; a part of an authorization only where its gateway
-    can give parts back, otherwise the rest goes with the last capture."""
-    if order.summary.status in ("received", "declined"):
+    """What is authorized beyond all that is still to be invoiced, or open on invoices, the last tenders first; a part of an authorization
+    only where its gateway can give parts back, otherwise the rest goes with the last capture. A declined order needs nothing."""
+    if order.summary.status == "received":
         return []
-    over = available(order, order.now) - max(to_invoice(order), excess(order))
+    declined = order.summary.status == "declined"
+    over = available(order, order.now) - (0 if declined else max(to_invoice(order) + open_to_pay(order), excess(order)))
     parts: list[Part] = []
     for payment in reversed(declared(order)):
         for each in reversed(authorizations(payment)):

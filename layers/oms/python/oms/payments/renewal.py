@@ -5,7 +5,7 @@ from __future__ import annotations
 from oms.clock import later, parse
 from oms.orders.order import Order
 from oms.orders.statuses import totals
-from oms.payments.cover import available, to_invoice, uncovered
+from oms.payments.cover import available, to_invoice, uncovered, uncredited
 from oms.payments.funds import Part, declared
 from oms.payments.ledger import authorizations, fold
 from oms.payments.payouts import EXCHANGE
@@ -30,9 +30,9 @@ def to_renew(order: Order, missing: int, until: str) -> list[Part]:
 
 
 def raised(order: Order) -> int:
-    """What the order costs beyond what all its tenders were to pay."""
+    """What the order costs beyond what all its tenders were to pay. What is still to be credited was paid, or is to be, before that."""
     agreed = sum(payment.amount for payment in order.payments.values() if _is_agreed(payment))
-    return max(0, totals(order).grand_total - agreed)
+    return max(0, totals(order).grand_total + uncredited(order) - agreed)
 
 
 def _is_agreed(payment: Payment) -> bool:
@@ -74,7 +74,7 @@ def note_expired(order: Order) -> int:
     gone = 0
     for payment in order.payments.values():
         for each in authorizations(payment):
-            if each.open and not each.live(order.now):
+            if each.free and not each.live(order.now):
                 amount = lapse(order, payment, each.reference, "it ran out")
                 if amount:
                     order.record("payment.authorization_expired", payment_id=payment.id, amount=amount)

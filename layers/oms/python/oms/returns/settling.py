@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from oms.ids import memo_of
-from oms.money.units import Units, count, minus, union
+from oms.money.units import Units, both, count, union
 from oms.orders.order import Order, StockChange
 from oms.payments.invoices import credit_memo_for
 from oms.payments.records import CreditMemo, Invoice
@@ -74,7 +74,7 @@ def settle(order: Order, ret: Return, memo: CreditMemo) -> None:
     covered: dict[str, int] = {}
     for row in memo.lines:
         for line in _of_round(ret, row["line_id"], memo.into or "refund"):
-            mine = count(_both(due_units(line), row["units"]))
+            mine = count(both(due_units(line), row["units"]))
             line.settled = line.settling = line.settled + mine
             covered[line.line_id] = covered.get(line.line_id, 0) + mine
     for line_id, quantity in covered.items():
@@ -113,10 +113,6 @@ def _of_round(ret: Return, line_id: str, kind: str) -> Iterator[ReturnLine]:
     """Rows of a line that a round of this kind settles. An exchange pays for what would be refunded."""
     kinds = ("refund",) if kind == "exchange" else (kind,)
     yield from (line for line in ret.lines if line.line_id == line_id and line.resolution in kinds)
-
-
-def _both(some: Units, others: Units) -> list[list[int]]:
-    return minus(some, minus(some, others))
 
 
 def _may_cost(order: Order, ret: Return) -> bool:

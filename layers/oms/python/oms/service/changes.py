@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from oms.errors import NotFound
-from oms.money.units import count, minus
+from oms.money.units import both, count
 from oms.orders.order import Order
 from oms.orders.statuses import totals
 from oms.payments.cover import surplus
@@ -106,11 +106,7 @@ def outcome_of(change: Change) -> Status:
 def uninvoiced_parcels(order: Order, change: Change) -> list[str]:
     """Parcels with units whose price the change altered after they had left, and which are not invoiced yet."""
     touched = [(layer.line_id, [[band.first, band.last] for band in layer.bands]) for layer in change.layers if layer.apart]
-    return [
-        parcel.id
-        for parcel in order.uninvoiced
-        if any(count(minus(units, parcel.lines.get(line_id, []))) < count(units) for line_id, units in touched)
-    ]
+    return [parcel.id for parcel in order.uninvoiced if any(both(units, parcel.lines.get(line_id, [])) for line_id, units in touched)]
 
 
 def find(order: Order, change_id: str) -> Change:

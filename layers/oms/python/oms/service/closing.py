@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from oms.errors import Conflict
+from oms.ids import invoice_of_change
 from oms.orders.order import Order
 from oms.payments.cover import release_covered
+from oms.payments.funds import Unpaid, unsecured
 from oms.service.records import ProcessException
 
 
 def release_paid(order: Order) -> None:
-    """Release work that was held for want of money and is covered now, and close what was open about it and about parcels whose capture
-    was declined: their execution goes on, and tries again."""
+    """Release work that was held for want of money and is covered now, and close what was open about it, about parcels whose capture was
+    declined, and about changes whose invoice has nothing open any more: their execution goes on, and tries again."""
     released = release_covered(order)
     released += [fo.id for fo in order.fulfillment_orders.values() if any(parcel.to_invoice for parcel in order.shipments_of(fo.id))]
     for problem in list(order.exceptions.values()):
         if problem.status == "open" and problem.kind == "payment" and problem.subject in released and not is_unsure(problem):
             close_exception(order, problem, "resolved", "paid", None)
+    close_paid(order)
+
+
+def close_paid(order: Order) -> None:
+    """Close what was open about changes whose invoice nobody paid, once nothing of it is open any more: paid, or credited."""
+    for problem in list(order.exceptions.values()):
+        if problem.status == "open" and is_unpaid(problem) and not unsecured(order, order.invoices[invoice_of_change(problem.subject)]):
+            close_exception(order, problem, "resolved", "paid", None)
+
+
+def is_unpaid(problem: ProcessException) -> bool:
+    """Whether it is about an invoice that nobody pays."""
+    return problem.cause.startswith(f"{Unpaid.__name__}:")
 
 
 def is_unsure(problem: ProcessException) -> bool:

@@ -18,7 +18,7 @@ from oms.payments.by_hand import note_by_hand
 from oms.payments.cover import release_covered, surplus
 from oms.returns.states import want_no_label
 from oms.service.changes import open_change
-from oms.service.closing import close_exception, is_unsure
+from oms.service.closing import close_exception, close_paid, is_unpaid, is_unsure
 from oms.service.records import ProcessException
 from oms.wire import Amount, Key, Text, Wire
 
@@ -35,6 +35,11 @@ _HINTS = {
     "FundsMissing": (
         "payment",
         "No tender covers it. Take another tender (POST /v1/orders/{id}/payments) or send a payment link; it goes on by itself when paid.",
+    ),
+    "Unpaid": (
+        "payment",
+        "The customer owes it. A retry tries the same tenders again. Or take another tender (POST /v1/orders/{id}/payments), send a "
+        "payment link, note what came in (POST /v1/invoices/{id}/payments), or credit it; it goes on by itself when nothing is open.",
     ),
     "Unsure": (
         "payment",
@@ -122,6 +127,8 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
     fo = order.fulfillment_orders.get(subject)
     if fo and step == "Secure payment" and kind == "payment" and fo.held_by != "payment" and not is_unsure(problem):
         close_exception(order, problem, "resolved", "paid", None)  # the money came while the exception was on its way here
+    if is_unpaid(problem):
+        close_paid(order)  # likewise
     return problem
 
 

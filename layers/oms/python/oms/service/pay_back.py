@@ -11,10 +11,10 @@ from oms.orders.layers import Unit, changed, each_unit, layers_of
 from oms.orders.order import Order
 from oms.orders.worth import delivery_worth, worth
 from oms.payments.funds import ensure_refunds
-from oms.payments.invoices import lowered
-from oms.payments.offsets import offsets
+from oms.payments.invoices import change_memo, lowered
+from oms.payments.offsets import offsets, waits_for
 from oms.payments.records import Change
-from oms.service.changes import measured, uninvoiced_parcels
+from oms.service.changes import measured
 
 
 def pay_back(order: Order, change: Change, units: Mapping[str, Units], *, delivery: bool = False) -> None:
@@ -33,13 +33,18 @@ def pay_back(order: Order, change: Change, units: Mapping[str, Units], *, delive
 
 def must_be_paid(order: Order, change: Change, at: str) -> None:
     """Conflict where the tenders did not pay what the change credits beside all that is being credited already, and nothing is owed that it
-    could be taken off. What is not invoiced yet is paid with its parcel. `at`: where a request says how much."""
-    if uninvoiced_parcels(order, change):
+    could be taken off. What is not invoiced yet is paid, or owed, by then. `at`: where a request says how much."""
+    if _waits(order, change):
         return
     told = {memo.change_id for memo in order.credit_memos.values()}
-    coming = [each for each in order.changes.values() if each.id not in told and not uninvoiced_parcels(order, each)]
+    coming = [each for each in order.changes.values() if each.id not in told and not _waits(order, each)]
     amount = sum(-lowered(each) for each in coming)
     try:
         ensure_refunds(order, amount - sum(row["amount"] for row in offsets(order, amount)))
     except Conflict as error:
         raise Conflict(error.detail, kind="not-refundable", errors=[Fault("more than was paid", at)]) from None
+
+
+def _waits(order: Order, change: Change) -> bool:
+    memo = change_memo(order, change)
+    return memo is not None and bool(waits_for(order, memo))
