@@ -174,3 +174,41 @@ class TestApprovingAReturn:
         body = {"return_lines": [{"line_id": "1", "quantity": 2}], "new_lines": [{"sku": "A", "quantity": 2}]}
         old = world.done("POST", f"/v1/orders/{ret['order_id']}/exchanges", body)["order"]
         assert self.approve(world, old["returns"][-1], "junior").body["status"] == "approved"
+
+
+class TestGoodsThatNobodyAnnounced:
+    """Who takes them in decides that they are paid back."""
+
+    @pytest.fixture
+    def ret(self, world: World) -> JSON:
+        """An approved return of one unit of line 1 (12.00), of which two were sold."""
+        world.done("PUT", "/v1/roles/junior", {"clients": ["junior"], "limits": {"EUR": {"refund": 1199}}})
+        sold = world.delivered(order_body())
+        asked: JSON = world.done("POST", f"/v1/orders/{sold['id']}/returns", {"lines": [{"line_id": "1", "quantity": 1}]})
+        world.done("POST", f"/v1/returns/{asked['id']}/approve")
+        return asked
+
+    def receive(self, world: World, ret: JSON, who: str) -> JSON:
+        body: JSON = {"lines": [{"line_id": "1", "quantity": 2}]}
+        taken: JSON = world.done("POST", f"/v1/returns/{ret['id']}/receive", body, who=who)
+        assert world.step("return_order", "Return", ret["order_id"], return_id=ret["id"])["next"] == "settled"
+        return taken
+
+    def test_without_a_limit_they_are_taken(self, world: World, ret: JSON) -> None:
+        self.receive(world, ret, "shop")
+        after = world.order(ret["order_id"])
+        assert (after["payment"]["refunded"], after["exceptions"]) == (2400, [])
+
+    def test_above_it_they_are_set_apart_and_a_return_of_them_waits_for_approval(self, world: World, ret: JSON) -> None:
+        self.receive(world, ret, "junior")
+        after = world.order(ret["order_id"])
+        (problem,) = after["exceptions"]
+        assert (after["payment"]["refunded"], problem["kind"], problem["status"]) == (1200, "unexpected_goods", "open")
+        assert "may give away" in problem["cause"]
+        assert after["lines"][0]["quantities"]["available_to_return"] == 1
+        body = {"lines": [{"line_id": "1", "quantity": 1}], "mode": "immediate"}
+        asked = world.call("POST", f"/v1/orders/{ret['order_id']}/returns", body, who="junior")
+        assert (asked.status, asked.body["change"]["status"]) == (202, "pending_approval")
+        back = decide(world, asked.body["change"], "approve", "shop").body["order"]["returns"][-1]
+        world.step("return_order", "Return", ret["order_id"], return_id=back["id"])
+        assert world.order(ret["order_id"])["payment"]["refunded"] == 2400

@@ -271,7 +271,25 @@ def test_a_refund_above_an_agents_limit_waits_for_approval_and_names_its_parcel(
     given = world.call("POST", f"/v1/approvals/{asked.body['change']['id']}/approve", {}, who="boss")
     done = settled(world, order, given)
     assert (quantities(done)["lost"], world.gateway.moved("refund")) == (1, [1200])
-    assert claim(world, parcel(order), "lost", "reship", units("1", 1)).status == 200, "what is sent again takes nothing off the price"
+
+
+def test_what_is_sent_again_is_given_away_and_counts_like_money(world: World) -> None:
+    order = shipped(world, order_body())
+    world.done("PUT", "/v1/roles/junior", {"clients": ["shop"], "limits": {"EUR": {"goodwill": 1199}}})
+    asked = claim(world, parcel(order), "lost", "reship", units("1", 1))
+    assert (asked.status, asked.body["change"]["status"], asked.body["order"]["fulfillment_orders"][1:]) == (202, "pending_approval", [])
+    requested = asked.body["change"]["requested"]["figures"]
+    assert (requested["grand_total"], requested["goods_amount"]) == (0, 1200)
+    given = world.done("POST", f"/v1/approvals/{asked.body['change']['id']}/approve", {}, who="boss")
+    assert (given["change"]["id"], replacement(given["order"])["replaces"]) == (asked.body["change"]["id"],) * 2
+    assert claim(world, parcel(order), "lost", "reship", units("2", 1)).status == 200, "5.00 is within the limit"
+
+
+def test_what_was_sent_again_before_is_not_given_away_by_its_claim(world: World) -> None:
+    order = shipped(world, order_body())
+    reship(world, order, units("1", 1))
+    world.done("PUT", "/v1/roles/junior", {"clients": ["shop"], "limits": {"EUR": {"goodwill": 0}}})
+    assert claim(world, parcel(order), "lost", "reship", units("1", 1)).status == 200
 
 
 @pytest.mark.parametrize("kind", ["damaged", "missing"])

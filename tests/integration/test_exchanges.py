@@ -8,7 +8,7 @@ import pytest
 
 from oms.clock import stamp
 from oms.flows.credit import found_account
-from oms.payments.gateway import PaymentDeclined
+from oms.payments.funds import Unpaid
 from oms.payments.payouts import account_for
 from oms.storage.orders import load
 from tests.support.orders import a_card
@@ -200,6 +200,44 @@ def test_a_declined_card_declines_the_new_order_and_the_return_is_paid_back_like
     law(world.order(old["id"]))
 
 
+def test_a_declined_card_leaves_ordered_what_was_not_to_leave_for_it(world: World) -> None:
+    old = world.place(order_body())
+    about, new = exchanged(world, old["id"], {"1": 2}, new_line("B", 4, 1000), payments=[a_card(4000, "tok_decline")])
+    assert world.step("settle", "Settle", old["id"], change_id=about["cancellation_id"])["next"] == "later_settle"
+    assert world.step("capture", "Capture", new["id"])["next"] == "declined"
+    go_on(world, old["id"])
+    after = world.order(old["id"])
+    assert {change["kind"]: change["status"] for change in after["changes"]} == {"cancellation": "refused", "exchange": "refused"}
+    assert (after["totals"], after["lines"][0]["quantities"]["cancelled"]) == (old["totals"], 0)
+    assert (world.gateway.moved("void"), world.step("allocate", "Allocate", old["id"])) == ([], {"next": "allocated"})
+    assert (world.figures("A"), world.figures("B")[1]) == ((10, 2), 1)
+    law(world.order(old["id"]))
+
+
+def test_a_declined_card_leaves_to_their_location_what_was_asked_back_for_it(world: World) -> None:
+    old = world.allocated(order_body())
+    _, new = exchanged(world, old["id"], {"1": 2}, new_line("B", 4, 1000), payments=[a_card(4000, "tok_decline")])
+    assert world.order(old["id"])["lines"][0]["quantities"]["cancel_requested"] == 2
+    assert world.step("capture", "Capture", new["id"])["next"] == "declined"
+    after = world.order(old["id"])
+    assert {change["kind"]: change["status"] for change in after["changes"]} == {"cancellation": "refused", "exchange": "refused"}
+    assert after["lines"][0]["quantities"]["cancel_requested"] == 0
+    world.ship_all(after)
+    assert world.order(old["id"])["fulfillment_status"] == "shipped"
+
+
+def test_a_gateway_that_has_no_key_here_declines_the_new_order_and_nothing_waits_for_it(world: World) -> None:
+    old = world.delivered(order_body())
+    tender = {"method": "card", "gateway": "stripe", "token": "pm_1", "amount": 800}
+    about, new = exchanged(world, old["id"], {"1": 1}, new_line("B", 2, 1000), payments=[tender])
+    assert world.step("capture", "Capture", new["id"])["next"] == "declined"
+    reasons = [data["reason"] for type_, data in world.facts(new["id"]) if type_ == "payment.declined"]
+    assert (reasons, world.order(old["id"])["exchanges"][0]["status"]) == (["gateway_not_configured"], "refused")
+    assert (world.figures("B")[1], world.done("GET", "/v1/exceptions")["data"]) == (0, [])
+    come_back(world, old["id"], about, {"1": 1})
+    assert world.gateway.moved("refund") == [A]
+
+
 def test_the_return_waits_until_the_new_order_is_captured_or_declined(world: World) -> None:
     old = world.delivered(order_body())
     about, new = exchanged(world, old["id"], {"1": 1}, new_line("B", 2, 1000), payments=[a_card(800)])
@@ -257,6 +295,7 @@ def test_in_advance_the_card_is_held_and_given_back_when_the_goods_come(world: W
     assert world.gateway.moved("void") == [], "it secures the goods that are to come"
     come_back(world, old["id"], about, {"1": 1})
     go_on(world, old["id"])
+    go_on(world, new["id"])
     old, new = world.order(old["id"]), world.order(new["id"])
     assert (world.gateway.moved("void"), new["payment"]["captured"], new["money_owed"]) == ([A], A, "none")
     assert (old["exchanges"][0]["status"], world.gateway.moved("refund"), world.gateway.moved("capture")) == ("done", [], [3500])
@@ -275,6 +314,8 @@ def test_in_advance_without_the_goods_the_card_pays(world: World) -> None:
     world.done("POST", f"/v1/returns/{about['return_id']}/approve")
     world.step("return_order", "Expire", old["id"], return_id=about["return_id"])
     go_on(world, old["id"])
+    assert world.order(old["id"])["exchanges"][0]["status"] == "refused"
+    go_on(world, new["id"])
     old, new = world.order(old["id"]), world.order(new["id"])
     assert [(row["method"], row["captured"]) for row in new["payments"]] == [("exchange", 0), ("card", 1500)]
     assert (old["exchanges"][0]["status"], new["money_owed"], new["invoices"][0]["total_amount"]) == ("refused", "none", 1500)
@@ -294,6 +335,7 @@ def test_what_secures_the_goods_is_authorized_again_before_it_runs_out(world: Wo
     world.advance(days=2)
     world.done("POST", f"/v1/returns/{about['return_id']}/reject", {})
     go_on(world, old["id"])
+    go_on(world, new["id"])
     assert world.order(new["id"])["payment"]["captured"] == A
 
 
@@ -456,6 +498,28 @@ class _Kill:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("write", range(1, 9))
+def test_killed_at_any_write_what_never_came_is_collected_once(world: World, write: int, when: str) -> None:
+    old = world.delivered(order_body())
+    about, new = exchanged(world, old["id"], {"1": 1}, new_line("A", 1), advance=True, payments=[a_card(A)])
+    world.step("capture", "Capture", new["id"])
+    send(world, new["id"])
+    world.done("POST", f"/v1/returns/{about['return_id']}/reject", {})
+    kill = _Kill(write)
+    with world.wire.watched(before=kill if when == "before" else None, after=kill if when == "after" else None):
+        for _ in range(2):
+            try:
+                go_on(world, old["id"])
+                go_on(world, new["id"])
+            except Killed:
+                continue
+    old, new = world.order(old["id"]), world.order(new["id"])
+    assert (old["exchanges"][0]["status"], new["money_owed"], world.gateway.moved("capture")) == ("refused", "none", [A, 3500])
+    assert [(change["kind"], change["status"]) for change in new["changes"]] == [("collection", "done")]
+    law(new)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("write", range(1, 7))
 def test_killed_at_any_write_both_orders_end_right(world: World, write: int, when: str) -> None:
     old = world.delivered(order_body())
@@ -488,6 +552,7 @@ def test_in_advance_what_comes_in_part_is_taken_from_the_card_for_the_rest(world
     assert (world.gateway.moved("void"), world.order(new["id"])["money_owed"]) == ([], "none"), "the other unit may still come"
     world.done("POST", f"/v1/returns/{about['return_id']}/close")
     go_on(world, old["id"])
+    go_on(world, new["id"])
     old, new = world.order(old["id"]), world.order(new["id"])
     assert [(row["method"], row["captured"], row["voided"]) for row in new["payments"]] == [("exchange", A, 0), ("card", A, A)]
     assert (old["exchanges"][0]["status"], new["money_owed"], new["invoices"][0]["total_amount"]) == ("partial", "none", 2 * A)
@@ -519,11 +584,13 @@ def test_where_the_card_does_not_pay_what_never_came_the_customer_owes_it(world:
     world.step("capture", "Capture", new["id"])
     send(world, new["id"])
     world.done("POST", f"/v1/returns/{about['return_id']}/reject", {})
-    with pytest.raises(PaymentDeclined):
-        go_on(world, old["id"])  # it becomes an exception
-    assert world.call("POST", f"/v1/orders/{new['id']}/payments", a_card(A)).status == 202
-    go_on(world, new["id"])
     go_on(world, old["id"])
+    with pytest.raises(Unpaid):
+        go_on(world, new["id"])  # it becomes an exception of the new order
+    assert world.call("POST", f"/v1/orders/{new['id']}/payments", a_card(A)).status == 202
+    paid = next(change for change in world.order(new["id"])["changes"] if change["kind"] == "payment")
+    world.step("settle", "Settle", new["id"], change_id=paid["id"])
+    go_on(world, new["id"])  # which is tried again
     new = world.order(new["id"])
     assert [(row["method"], row["captured"]) for row in new["payments"]] == [("exchange", 0), ("card", 0), ("card", A)]
     assert (world.order(old["id"])["exchanges"][0]["status"], new["money_owed"], world.gateway.moved("void")) == ("refused", "none", [A])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.orders import a_line, an_order
-from tests.support.service import claim, event, law_two, quantities, replacement, reship, settled, shipped, units
+from tests.support.service import claim, event, law_two, quantities, refund, replacement, reship, settled, shipped, units
 from tests.support.world import JSON, Answer, World, order_body
 
 AXES = ("payment_status", "fulfillment_status", "delivery_status", "return_status", "totals", "payment")
@@ -267,3 +267,45 @@ def test_work_that_sends_again_is_never_held_for_want_of_money(world: World) -> 
     world.invoke("reconcile", {})
     sold, again = world.order(order["id"])["fulfillment_orders"]
     assert (sold["status"], again["status"]) == ("on_hold", "released")
+
+
+class TestLimits:
+    """What is sent again is given away: it is worth what its units cost the customer."""
+
+    def test_above_an_agents_limit_it_waits_and_nothing_is_reserved(self, world: World) -> None:
+        order = world.delivered(order_body())
+        world.done("PUT", "/v1/roles/junior", {"clients": ["shop"], "limits": {"EUR": {"goodwill": 1200}}})
+        assert reship(world, order, units("1", 1)).status == 200, "delivery is not counted"
+        asked = reship(world, order, units("1", 1), units("2", 1))
+        change = asked.body["change"]
+        assert (asked.status, change["kind"], change["status"]) == (202, "reshipment", "pending_approval")
+        assert (world.figures("A"), quantities(asked.body["order"])["reshipped"]) == ((8, 1), 1)
+        requested = next(data for type_, data in world.facts(order["id"]) if type_ == "approval.requested")
+        assert requested["amount"] == 1700
+        assert world.call("POST", f"/v1/approvals/{change['id']}/approve", {}, who="shop").status == 403
+        given = world.done("POST", f"/v1/approvals/{change['id']}/approve", {}, who="boss")
+        assert (given["change"]["id"], given["change"]["status"]) == (change["id"], "done")
+        assert (world.figures("A"), replacement(given["order"], 1)["replaces"]) == ((8, 2), change["id"])
+
+    def test_with_a_quote_it_waits_as_well_and_the_quote_says_nothing_of_it(self, world: World) -> None:
+        order = world.delivered(order_body())
+        before = reship(world, order, units("1", 1), body={"preview": True}).body
+        world.done("PUT", "/v1/roles/junior", {"clients": ["shop"], "limits": {"EUR": {"goodwill": 1199}}})
+        preview = reship(world, order, units("1", 1), body={"preview": True}).body
+        assert preview["balances"] == before["balances"]
+        assert reship(world, order, units("1", 1), body={"quote_id": preview["quote_id"]}).status == 202
+
+    def test_what_a_discount_took_off_before_is_not_counted(self, world: World) -> None:
+        order = world.delivered(order_body())
+        settled(world, order, refund(world, order, amount=200, lines=[{"line_id": "1", "amount": 200}]))
+        world.done("PUT", "/v1/roles/junior", {"clients": ["shop"], "limits": {"EUR": {"goodwill": 1100}}})
+        assert reship(world, order, units("1", 1)).status == 200
+        assert world.call("POST", f"/v1/orders/{order['id']}/refunds", {"amount": 1101, "reason": "x"}).status == 202
+
+    def test_what_would_be_worth_something_else_by_now_is_412(self, world: World) -> None:
+        order = world.delivered(order_body())
+        world.done("PUT", "/v1/roles/junior", {"clients": ["junior"], "limits": {"EUR": {"goodwill": 0}}})
+        change = reship(world, order, units("1", 1), who="junior").body["change"]
+        settled(world, order, refund(world, order, amount=200, lines=[{"line_id": "1", "amount": 200}]))
+        assert world.call("POST", f"/v1/approvals/{change['id']}/approve", {}, who="boss").status == 412
+        assert world.figures("A") == (8, 0)

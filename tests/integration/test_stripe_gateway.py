@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -39,6 +40,12 @@ def do(
 def fresh(request: pytest.FixtureRequest, token: str = "pm_card_visa") -> Payment:
     """A tender of its own for each test: keys are made of its id."""
     return a_card(token, test=request.node.name)
+
+
+def run_out(address: str, reference: str) -> None:
+    """The time of an authorization passes."""
+    with urlopen(Request(f"{address}/_run_out/{reference}", method="POST", headers={"Authorization": f"Bearer {KEY}"})):
+        pass
 
 
 def test_authorize_capture_a_part_refund_it_in_two(gateway: StripeGateway, request: pytest.FixtureRequest) -> None:
@@ -91,6 +98,24 @@ def test_a_whole_authorization_is_given_back(gateway: StripeGateway, request: py
     assert do(gateway, payment, "void", 1000, "1", held.reference).state == "succeeded"
     assert do(gateway, payment, "void", 1000, "1", held.reference).state == "succeeded"
     assert ledger.fold(payment).open_authorization == 0
+
+
+def test_a_capture_that_comes_too_late_says_that_the_authorization_has_run_out(
+    gateway: StripeGateway, stripe_address: str, request: pytest.FixtureRequest
+) -> None:
+    payment = fresh(request)
+    held = do(gateway, payment, "authorization", 1000, "1")
+    run_out(stripe_address, held.reference)
+    late = do(gateway, payment, "capture", 1000, "1", held.reference)
+    assert (late.state, late.reason) == ("failed", "authorization_expired")
+
+
+def test_a_capture_of_what_was_given_back_says_so(gateway: StripeGateway, request: pytest.FixtureRequest) -> None:
+    payment = fresh(request)
+    held = do(gateway, payment, "authorization", 1000, "1")
+    do(gateway, payment, "void", 1000, "1", held.reference)
+    said = do(gateway, payment, "capture", 1000, "1", held.reference)
+    assert (said.state, said.reason) == ("failed", "payment_intent_unexpected_state")
 
 
 @pytest.mark.parametrize("of", ["pi_of_nobody", "ch_of_nobody"])
@@ -150,6 +175,37 @@ def test_an_order_paid_by_stripe_from_capture_to_invoice(world: World, stripe_ad
     assert (order["payment"]["authorized"], order["payment"]["captured"]) == (TOTAL, TOTAL)
     assert order["payments"][0]["events"][0]["reference"].startswith("pi_")
     assert "pm_card_visa" not in json.dumps(world.items()), "its token is forgotten"
+
+
+def test_an_authorization_that_ran_out_at_stripe_is_made_again_from_a_saved_card(world: World, stripe_address: str) -> None:
+    keys = json.dumps({"api_key": KEY, "api_base": stripe_address})
+    client("secretsmanager").create_secret(Name="oms/gateways/stripe", SecretString=keys)
+    customer = StripeGateway(KEY, api_base=stripe_address)._client.v1.customers.create({}).id
+    tender = {"method": "card", "gateway": "stripe", "token": f"{customer}/pm_card_visa", "amount": TOTAL}
+    order = world.allocated(order_body(payments=[tender]))
+    world.ship_all(order)
+    first = order["payments"][0]["events"][0]["reference"]
+    run_out(stripe_address, first)
+    fo = order["fulfillment_orders"][0]["id"]
+    with pytest.raises(Exception, match="authorization_expired"):
+        world.step("capture_payment", "Capture payment", order["id"], fulfillment_order_id=fo)
+    assert "payment.authorization_expired" in [type_ for type_, _ in world.facts(order["id"])]
+    assert world.step("capture_payment", "Capture payment", order["id"], fulfillment_order_id=fo)["next"] == "deliver"
+    after = world.order(order["id"])
+    captured = [event["of"] for event in after["payments"][0]["events"] if (event["kind"], event["state"]) == ("capture", "succeeded")]
+    assert (after["payment"]["captured"], captured != [first], len(captured)) == (TOTAL, True, 1)
+
+
+def test_an_exchange_takes_its_difference_by_stripe(world: World, stripe_address: str) -> None:
+    keys = json.dumps({"api_key": KEY, "api_base": stripe_address})
+    client("secretsmanager").create_secret(Name="oms/gateways/stripe", SecretString=keys)
+    old = world.delivered(order_body())
+    tender = {"method": "card", "gateway": "stripe", "token": "pm_card_visa", "amount": 800}
+    new_line = {"sku": "B", "quantity": 2, "unit_price": 1000}
+    body = {"return_lines": [{"line_id": "1", "quantity": 1}], "new_lines": [new_line], "payments": [tender]}
+    new = world.done("POST", f"/v1/orders/{old['id']}/exchanges", body)["change"]["new_order_id"]
+    assert world.step("capture", "Capture", new)["next"] == "allocate"
+    assert world.order(new)["payments"][1]["authorized"] == 800
 
 
 def test_a_card_that_stripe_declines_is_402(world: World, stripe_address: str) -> None:

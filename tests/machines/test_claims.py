@@ -8,7 +8,7 @@ import pytest
 
 from tests.machines.engine import Engine
 from tests.support.service import event, law_two, replacement, units
-from tests.support.world import JSON, order_body
+from tests.support.world import JSON, Call, order_body
 
 
 def act(engine: Engine, path: str, body: JSON | None = None) -> Any:
@@ -152,6 +152,81 @@ def test_units_that_come_back_are_paid_for_by_their_return_alone(engine: Engine,
     assert world.gateway.moved("refund") == [1200] * sent_again, "unit 1 by its return; unit 2 because nobody could send it again"
     assert (after["status"], after["totals"]["grand_total"]) == ("completed", 3500 - 1200 * sent_again)
     law_two(after)
+
+
+class TestGiftCards:
+    """What is not sent again after all is paid back, unless somebody has spent it."""
+
+    def card(self, engine: Engine) -> tuple[Any, str]:
+        """An order of one gift card of 12.00, delivered; its account."""
+        body = order_body(quantities={"A": 1})
+        body["lines"][0]["product"] = {"gift_card": True}
+        order = engine.world.place(body)
+        engine.settle()
+        engine.world.ship_all(engine.world.order(order["id"]))
+        engine.settle()
+        news(engine, f"T-{again(engine, order)['fulfillment_orders'][0]['id']}", "delivered")
+        (card,) = engine.world.done("GET", f"/v1/orders/{order['id']}/gift-cards")["data"]
+        return again(engine, order), card["id"]
+
+    def spend(self, engine: Engine, account: str) -> None:
+        tenders = [{"method": "gift_card", "account_id": account, "amount": 500}, {"method": "card", "token": "tok_approve", "amount": 600}]
+        engine.world.place(order_body("W-2", quantities={"B": 1}, payments=tenders))
+
+    def unplaced(self, engine: Engine, order: Any, how: str) -> JSON:
+        """It was to be sent again, for a claim or a return, and no location can: the exception that says so."""
+        world = engine.world
+        if how == "claim":
+            act(engine, claims_of(order), {"kind": "damaged", "remedy": "reship", "lines": [units("1", 1)]})
+        else:
+            lines = [{"line_id": "1", "quantity": 1, "resolution": "replace"}]
+            ret = act(engine, f"/v1/orders/{order['id']}/returns", {"lines": lines})
+            act(engine, f"/v1/returns/{ret['id']}/approve")
+        for place in ("berlin", "lyon"):
+            world.stock("A", place, 1 if how == "claim" and place == "berlin" else 0)
+        if how == "claim":
+            act(engine, f"/v1/fulfillment-orders/{replacement(again(engine, order))['id']}/reject", {"reason": "flood"})
+        else:
+            act(engine, f"/v1/returns/{ret['id']}/receive", {"lines": [{"line_id": "1", "quantity": 1, "condition": "damaged"}]})
+        (problem,) = world.done("GET", "/v1/exceptions")["data"]
+        found: JSON = problem
+        return found
+
+    @pytest.mark.parametrize(("how", "action"), [("claim", "cancel_and_refund"), ("return", "refund")])
+    def test_a_whole_card_dies_before_it_is_paid_back(self, engine: Engine, how: str, action: str) -> None:
+        order, account = self.card(engine)
+        problem = self.unplaced(engine, order, how)
+        act(engine, f"/v1/exceptions/{problem['id']}/resolve", {"action": action})
+        assert engine.world.gateway.moved("refund") == [1200]
+        assert engine.world.done("GET", f"/v1/credit-accounts/{account}")["status"] == "closed"
+        assert engine.world.done("GET", f"/v1/orders/{order['id']}/gift-cards")["data"] == []
+        law_two(again(engine, order))
+
+    @pytest.mark.parametrize(("how", "action"), [("claim", "cancel_and_refund"), ("return", "refund")])
+    def test_a_spent_card_is_not_paid_back(self, engine: Engine, how: str, action: str) -> None:
+        order, account = self.card(engine)
+        problem = self.unplaced(engine, order, how)
+        self.spend(engine, account)
+        before = again(engine, order)
+        refused = engine.world.call("POST", f"/v1/exceptions/{problem['id']}/resolve", {"action": action})
+        assert (refused.status, refused.body["type"]) == (409, "urn:oms:problem:gift-card-spent")
+        assert again(engine, order) == before
+
+    def test_nor_one_that_is_spent_while_it_is_given_up(self, engine: Engine) -> None:
+        order, account = self.card(engine)
+        problem = self.unplaced(engine, order, "claim")
+        resolved: list[str] = []
+
+        def interrupt(call: Call) -> None:
+            if call.operation == "TransactWriteItems" and engine.world.wire.work.name.startswith("allocate") and not resolved:
+                resolved.append(account)
+                self.spend(engine, account)
+
+        with engine.world.wire.watched(before=interrupt):
+            act(engine, f"/v1/exceptions/{problem['id']}/resolve", {"action": "cancel_and_refund"})
+        (stopped,) = engine.world.done("GET", "/v1/exceptions")["data"]
+        assert (resolved, stopped["step"], "was spent from" in stopped["cause"]) == ([account], "Settle", True)
+        assert engine.world.gateway.moved("refund") == []
 
 
 def test_what_waits_for_a_place_is_found_when_its_execution_has_died(engine: Engine) -> None:

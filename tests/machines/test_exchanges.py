@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
+from oms.payments.gateway import Instruction, Outcome, Unsure
+from oms.payments.records import Payment
 from tests.machines.engine import Engine
+from tests.support.gateways import Faulty
 from tests.support.orders import a_card
 from tests.support.world import JSON, order_body
 
@@ -83,6 +89,59 @@ def test_in_advance_the_new_goods_go_first_and_the_card_is_let_go_when_the_old_o
     come_back(engine, about)
     new = engine.world.order(new_id)
     assert (new["status"], new["payment"]["captured"], engine.world.gateway.moved("void")) == ("completed", 1200, [1200])
+
+
+@dataclass
+class OfCapturesNobodyKnows(Faulty):
+    """Whether a capture was made, this gateway cannot say."""
+
+    def perform(self, what: Instruction, payment: Payment) -> Outcome:
+        if what.kind == "capture":
+            raise Unsure("asked, and never answered")
+        return self.inner.perform(what, payment)
+
+
+@pytest.mark.parametrize("action", ["recorded", "not_done"])
+def test_a_capture_for_what_never_came_that_nobody_is_sure_of_is_decided_on_the_new_order(engine: Engine, action: str) -> None:
+    world = engine.world
+    old = delivered(engine)
+    about, new_id = exchange(engine, old, {"sku": "A", "quantity": 1}, advance=True, payments=[a_card(1200)])
+    send(engine, new_id)
+    bank = world.gateway.inner
+    world.gateway.inner = OfCapturesNobodyKnows(bank)
+    act(engine, f"/v1/returns/{about['return_id']}/reject", {})
+    (problem,) = world.done("GET", "/v1/exceptions")["data"]
+    assert (problem["order_id"], problem["step"], problem["cause"].split(":")[0]) == (new_id, "Settle", "Unsure")
+    old = world.order(old["id"])
+    assert (old["status"], old["exchanges"][0]["status"], engine.statuses()[about["id"]]) == ("completed", "refused", "SUCCEEDED")
+    world.gateway.inner = bank
+    act(engine, f"/v1/exceptions/{problem['id']}/resolve", {"action": action, "note": "seen at the bank"})
+    new = world.order(new_id)
+    assert (new["status"], new["money_owed"], new["payments"][1]["captured"]) == ("completed", "none", 1200)
+    assert [(change["kind"], change["status"]) for change in new["changes"]] == [("collection", "done")]
+    assert world.gateway.moved("capture") == ([3500] if action == "recorded" else [1200, 3500])
+    assert set(engine.statuses().values()) == {"SUCCEEDED"}
+
+
+@pytest.mark.parametrize("cure", ["retry", "another card"])
+def test_a_declined_capture_for_what_never_came_is_an_exception_of_the_new_order(engine: Engine, cure: str) -> None:
+    world = engine.world
+    old = delivered(engine)
+    card = a_card(1200, "tok_capture_decline_once" if cure == "retry" else "tok_capture_decline")
+    about, new_id = exchange(engine, old, {"sku": "A", "quantity": 1}, advance=True, payments=[card])
+    send(engine, new_id)
+    act(engine, f"/v1/returns/{about['return_id']}/reject", {})
+    (problem,) = world.done("GET", "/v1/exceptions")["data"]
+    assert (problem["order_id"], problem["cause"].split(":")[0]) == (new_id, "Unpaid")
+    assert world.order(old["id"])["status"] == "completed"
+    if cure == "retry":
+        act(engine, f"/v1/exceptions/{problem['id']}/retry")
+    else:
+        act(engine, f"/v1/orders/{new_id}/payments", a_card(1200))
+    new = world.order(new_id)
+    assert (new["status"], new["money_owed"], world.gateway.moved("capture")) == ("completed", "none", [1200, 3500])
+    assert new["exceptions"][0]["action"] == ("retry" if cure == "retry" else "paid")
+    assert set(engine.statuses().values()) == {"SUCCEEDED"}
 
 
 def test_a_declined_card_ends_the_exchange_and_the_return_goes_on(engine: Engine) -> None:

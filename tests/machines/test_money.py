@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from oms.clock import later, stamp
 from tests.machines.engine import Engine
-from tests.support.world import JSON, order_body
+from tests.support.world import JSON, Call, order_body
 
 REAUTHORIZES_NOT = "tok_reauthorization_decline"
 
@@ -212,3 +213,63 @@ def test_a_part_that_its_gateway_does_not_give_back_goes_with_the_last_capture(e
     engine.settle()
     order = arrived(engine, order)
     assert statuses(order) == ("completed", "captured", "none")
+
+
+class TestAnUpchargeOfAnOrderThatIsHeldForCapture:
+    """It takes money, so it waits; and goes on by itself when nothing holds it any more."""
+
+    def held(self, engine: Engine, order: Any, **more: Any) -> str:
+        hold = {"kind": "fraud", "reason": "odd", "blocks": ["capture"], **more}
+        return str(act(engine, f"/v1/orders/{order['id']}/holds", hold)["holds"][-1]["id"])
+
+    def release(self, engine: Engine, order: Any, hold_id: str) -> Any:
+        engine.world.done("DELETE", f"/v1/orders/{order['id']}/holds/{hold_id}")
+        engine.settle()
+        return engine.world.order(order["id"])
+
+    def upcharged(self, engine: Engine, order: Any) -> str:
+        line = {"line_id": "1", "type": "amount_with_tax", "amount": 200, "reason": "gift wrap"}
+        return str(act(engine, f"/v1/orders/{order['id']}/adjustments", {"lines": [line]})["change"]["id"])
+
+    @pytest.fixture
+    def order(self, engine: Engine) -> Any:
+        order = placed(engine)
+        ship_everything(engine, order)
+        return arrived(engine, order)
+
+    def test_it_says_so_and_goes_on_with_the_release(self, engine: Engine, order: Any) -> None:
+        hold = self.held(engine, order)
+        change = self.upcharged(engine, order)
+        found = problem(engine)
+        assert (found["kind"], found["step"], found["cause"].split(":")[0]) == ("hold", "Settle", "HeldForCapture")
+        assert "goes on by itself" in found["hint"]
+        after = self.release(engine, order, hold)
+        assert (after["changes"][0]["status"], engine.world.gateway.moved("capture")) == ("done", [200, 3500])
+        assert [(each["status"], each["action"]) for each in after["exceptions"]] == [("resolved", "released")]
+        assert engine.path(change) == ["Settle", "Raise exception: Settle", "Settle", "Settled"]
+
+    def test_only_when_the_last_hold_goes(self, engine: Engine, order: Any) -> None:
+        first, second = self.held(engine, order), self.held(engine, order)
+        self.upcharged(engine, order)
+        assert self.release(engine, order, first)["exceptions"][0]["status"] == "open"
+        assert self.release(engine, order, second)["changes"][0]["status"] == "done"
+
+    def test_a_hold_whose_time_is_over_lets_it_go_on(self, engine: Engine, order: Any) -> None:
+        self.held(engine, order, expires_at=later(stamp(), hours=1))
+        self.upcharged(engine, order)
+        reconciled(engine, hours=2)
+        assert engine.world.gateway.moved("capture") == [200, 3500]
+        assert engine.world.done("GET", "/v1/exceptions")["data"] == []
+
+    def test_a_release_that_comes_before_the_exception_is_on_record_is_not_missed(self, engine: Engine, order: Any) -> None:
+        hold = self.held(engine, order)
+        released: list[str] = []
+
+        def interrupt(call: Call) -> None:
+            if call.operation == "TransactWriteItems" and engine.world.wire.work.name.startswith("raise_exception") and not released:
+                released.append(hold)
+                engine.world.done("DELETE", f"/v1/orders/{order['id']}/holds/{hold}")
+
+        with engine.world.wire.watched(before=interrupt):
+            self.upcharged(engine, order)
+        assert (released, engine.world.gateway.moved("capture")) == ([hold], [200, 3500])

@@ -23,11 +23,13 @@ from oms.fulfillment.requests import PackageLine, RejectRequest, ShipRequest
 from oms.ids import invoice_of_change
 from oms.orders import quantities
 from oms.orders.order import Order
+from oms.orders.statuses import buckets
 from oms.payments.clock import authorization_news, watch_authorizations
 from oms.payments.cover import due
 from oms.payments.funds import open_amount
 from oms.payments.ledger import fold
 from oms.payments.receipts import ReceivedPayment, receive_payment
+from oms.payments.records import DECLINE
 from oms.payments.tender_request import Tender
 from oms.returns import returns
 from oms.service import exceptions
@@ -404,6 +406,8 @@ class Life(RuleBasedStateMachine):
         offered = [action for action in ALWAYS if action in problem.actions]
         if problem.cause.startswith("Unsure"):
             return ["retry", "resolve:not_done"]
+        if problem.subject == DECLINE and buckets(self.shop.order()).charged_back:
+            return ["abandon"]  # what was to be paid back was taken back
         if "resolve:accept" in problem.actions:
             return ["resolve:accept"]
         if problem.step == "Settle" and "the refund of" not in problem.cause:
@@ -417,6 +421,8 @@ class Life(RuleBasedStateMachine):
                 return
             if action == "retry":
                 exceptions.retry(order, problem, exceptions.RetryRequest())
+            elif action == "abandon":
+                exceptions.abandon(order, problem, None)
             else:
                 exceptions.resolve(order, problem, action.removeprefix("resolve:"), None, "somebody")
 

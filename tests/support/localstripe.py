@@ -1,7 +1,8 @@
 """localstripe, a stateful imitation of Stripe that is not ours, as a program on a loopback port: python -m tests.support.localstripe PORT
 
 What it lacks of Stripe and the tests need is added here, and nothing else: the memory for Idempotency-Key (same key, same answer; other
-parameters: idempotency_error), search by metadata, amount_received, a refund of more than is left refused. It keeps nothing on disk.
+parameters: idempotency_error), search by metadata, amount_received, a refund of more than is left refused, no capture of what is canceled,
+the end of an authorization's time (POST /_run_out/<intent> makes it pass). It keeps nothing on disk.
 """
 
 from __future__ import annotations
@@ -49,6 +50,26 @@ async def _search(request: web.Request, handler: Handler) -> web.StreamResponse:
     return web.json_response({"object": "search_result", "url": request.path, "has_more": False, "data": found})
 
 
+@web.middleware
+async def _run_out(request: web.Request, handler: Handler) -> web.StreamResponse:
+    _, _, reference = request.path.partition("/_run_out/")
+    if not reference:
+        return await handler(request)
+    intent = resources.PaymentIntent._api_retrieve(reference)
+    intent._canceled, intent.cancellation_reason = True, "automatic"
+    return web.json_response(intent._export())
+
+
+@web.middleware
+async def _nothing_of_what_is_canceled(request: web.Request, handler: Handler) -> web.StreamResponse:
+    reference = request.path.removeprefix("/v1/payment_intents/").removesuffix("/capture")
+    intent = resources.store.get(f"payment_intent:{reference}") if request.path.endswith("/capture") else None
+    if intent is None or not intent._canceled:
+        return await handler(request)
+    error = {"type": "invalid_request_error", "code": "payment_intent_unexpected_state", "payment_intent": intent._export()}
+    return web.json_response({"error": error}, status=400)
+
+
 def _complete() -> None:
     """Figures that Stripe keeps and localstripe does not."""
     stripe: Any = resources  # functions of its classes are put in place of others
@@ -79,5 +100,7 @@ def _received(intent: Any) -> int:
 if __name__ == "__main__":
     _complete()
     server.app.middlewares.insert(0, _search)
+    server.app.middlewares.insert(0, _run_out)
+    server.app.middlewares.insert(0, _nothing_of_what_is_canceled)
     server.app.middlewares.insert(0, _remember_keys)
     web.run_app(server.app, host="127.0.0.1", port=int(sys.argv[1]), print=None)

@@ -7,6 +7,8 @@ import pytest
 from oms.clock import later
 from oms.errors import Conflict, Invalid, NotFound
 from oms.fulfillment.records import FulfillmentOrder
+from oms.orders.hold_request import HoldRequest
+from oms.orders.holds import place_hold
 from oms.orders.order import Order
 from oms.payments.cover import hold_uncovered
 from oms.payments.funds import ensure_funds
@@ -38,6 +40,7 @@ UNFILLABLE = "Unfillable: no location can serve it: 2 of A (line 1, reserved at 
         ("FundsMissing", "payment"),
         ("Unsure", "payment"),
         ("Conflict", "state"),
+        ("HeldForCapture", "hold"),
         ("States.Timeout", "timeout"),
         ("Retryable", "outage"),
         ("Lost", "contention"),
@@ -46,6 +49,7 @@ UNFILLABLE = "Unfillable: no location can serve it: 2 of A (line 1, reserved at 
 )
 def test_an_exception_says_what_where_why_and_what_to_do(error: str, kind: str) -> None:
     order = World().place(an_order())
+    place_hold(order, HoldRequest(kind="fraud", reason="odd", blocks=["capture"]))
     problem = exceptions.open_exception(order, order.id, "Allocate", error, "no place", "arn", NOW)
     assert (problem.kind, problem.step, problem.status) == (kind, "Allocate", "open")
     assert problem.cause == (f"{error}: no place" if error != "Unfillable" else UNFILLABLE)

@@ -27,9 +27,10 @@ def coming(quantity: int = 1, **line: Any) -> tuple[World, Order, Return]:
     return world, order, ret
 
 
-def box(world: World, order: Order, ret: Return, *rows: Any, location_id: str | None = None) -> None:
+def box(world: World, order: Order, ret: Return, *rows: Any, location_id: str | None = None, most: int | None = None) -> None:
+    """`most`: as much as who takes it in may give away for what was not announced."""
     request = returns.ReceiveRequest.model_validate({"lines": list(rows), "location_id": location_id})
-    returns.receive(order, ret, request, world.settings)
+    returns.receive(order, ret, request, world.settings, None if most is None else lambda amount: amount <= most)
     world.commit(order)
     world.settle(order, ret)
     assert all(broken_laws(state) == [] for state in order.summary.lines.values())
@@ -120,6 +121,64 @@ def test_each_line_goes_where_it_was_decided_at_the_place_it_is(disposition: str
     returns.approve(order, other)
     box(world, order, other, {"line_id": "1", "quantity": 1}, location_id="lyon")
     assert world.row("A", "lyon").on_hand == 1
+
+
+class TestBeyondTheLimitOfWhoTakesItIn:
+    def test_what_was_announced_is_taken_and_the_rest_is_set_apart_whatever_its_row_says(self) -> None:
+        world, order, ret = coming(1)
+        box(world, order, ret, {"line_id": "1", "quantity": 3, "disposition": "restock"}, most=1999)
+        assert (ret.status, statuses.buckets(order).refunded, order.summary.lines["1"].return_initiated) == ("settled", 1000, 1)
+        assert [(r.quantity, r.disposition, r.surplus) for r in ret.receipts] == [(1, "restock", False), (2, "quarantine", True)]
+        (problem,) = problems(order)
+        assert "2 of it may come back, but is worth more than who took it in may give away" in problem.cause
+        assert "return of this order" in problem.hint
+        assert world.row("A").on_hand == 7
+
+    def test_it_may_still_come_back(self) -> None:
+        world, order, ret = coming(1)
+        box(world, order, ret, {"line_id": "1", "quantity": 3}, most=1999)
+        asked = returns.ReturnRequest.model_validate({"lines": [{"line_id": "1", "quantity": 2}], "mode": "immediate"})
+        again = returns.request_return(order, asked, world.settings)
+        world.commit(order)
+        world.settle(order, again)
+        assert (statuses.buckets(order).refunded, world.row("A").on_hand) == (3000, 9)
+
+    def test_as_much_as_the_limit_is_taken(self) -> None:
+        world, order, ret = coming(1)
+        box(world, order, ret, {"line_id": "1", "quantity": 3}, most=2000)
+        assert (statuses.buckets(order).refunded, problems(order)) == (3000, [])
+
+    def test_all_that_came_unannounced_counts_together_in_one_box_or_in_several(self) -> None:
+        world, order, ret = coming(2)
+        box(world, order, ret, {"line_id": "1", "quantity": 1}, {"line_id": "2", "quantity": 1}, most=1499)
+        assert (statuses.buckets(order).refunded, problems(order)) == (1500, [])
+        box(world, order, ret, {"line_id": "1", "quantity": 2}, most=1499)
+        assert (statuses.buckets(order).refunded, len(problems(order))) == (2500, 1)
+
+    def test_what_nobody_could_return_is_counted_apart_from_it(self) -> None:
+        world, order, ret = coming(1)
+        box(world, order, ret, {"sku": "A", "quantity": 5}, most=0)
+        assert [(r.quantity, r.surplus) for r in ret.receipts] == [(1, False), (2, True), (2, True)]
+        (problem,) = problems(order)
+        assert "; 2 of it may come back" in problem.cause
+
+    def test_what_is_replaced_pays_nothing_back_and_is_taken(self) -> None:
+        world = World({"A": {"berlin": 9}})
+        order = world.delivered(an_order(a_line("1", "A", 3, 1000)))
+        asked = {"lines": [{"line_id": "1", "quantity": 1, "resolution": "replace"}]}
+        ret = returns.request_return(order, returns.ReturnRequest.model_validate(asked), world.settings)
+        returns.approve(order, ret)
+        box(world, order, ret, {"line_id": "1", "quantity": 3}, most=0)
+        assert ([line.extra for line in ret.lines], problems(order)) == ([False, True], [])
+
+    def test_with_its_part_of_the_delivery_charge_where_that_goes_back_too(self) -> None:
+        world = World()
+        order = world.delivered(an_order(a_line("1", "A", 3, 1000), charge=600))
+        asked = {"lines": [{"line_id": "1", "quantity": 1}], "reduce_shipping": True}
+        ret = returns.request_return(order, returns.ReturnRequest.model_validate(asked), world.settings)
+        returns.approve(order, ret)
+        box(world, order, ret, {"line_id": "1", "quantity": 2}, most=1199)
+        assert (statuses.buckets(order).refunded, len(problems(order))) == (1200, 1)
 
 
 class TestBundles:

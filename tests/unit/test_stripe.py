@@ -148,10 +148,25 @@ def test_a_key_used_for_something_else_that_nobody_can_find_is_for_a_person() ->
     assert [(method, path) for method, path, _, _ in wire.sent][1] == ("get", "/v1/payment_intents/search"), "never a second call"
 
 
-def test_an_expired_authorization_is_refused_by_its_code() -> None:
-    error = {"type": "invalid_request_error", "code": "payment_intent_unexpected_state"}
-    said = answer(Wire([(400, {"error": error})]), asks("capture"), authorized())
-    assert (said.state, said.reason) == ("failed", "payment_intent_unexpected_state")
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ({"code": "charge_expired_for_capture"}, "authorization_expired"),
+        ({"code": "capture_charge_authorization_expired"}, "authorization_expired"),
+        ({"type": "card_error", "code": "capture_charge_authorization_expired"}, "authorization_expired"),
+        ({"payment_intent": intent("canceled", cancellation_reason="automatic")}, "authorization_expired"),
+        ({"payment_intent": intent("canceled", cancellation_reason="expired")}, "authorization_expired"),
+        ({"payment_intent": intent("canceled", cancellation_reason="requested_by_customer")}, "payment_intent_unexpected_state"),
+        ({"payment_intent": intent("canceled")}, "payment_intent_unexpected_state"),
+        ({"payment_intent": intent("succeeded", received=1000)}, "payment_intent_unexpected_state"),
+        ({}, "payment_intent_unexpected_state"),
+        ({"type": "card_error", "code": "expired_card"}, "expired_card"),
+    ],
+)
+def test_only_an_authorization_whose_time_is_over_has_run_out(error: JSON, reason: str) -> None:
+    told = {"type": "invalid_request_error", "code": "payment_intent_unexpected_state", **error}
+    said = answer(Wire([(402 if told["type"] == "card_error" else 400, {"error": told})]), asks("capture"), authorized())
+    assert (said.state, said.reason) == ("failed", reason)
 
 
 @pytest.mark.parametrize(

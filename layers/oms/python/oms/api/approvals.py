@@ -47,7 +47,7 @@ def decide_approval(
         def act(fresh: Order) -> Sequence[Any]:
             return kind.act(fresh, request, Caller("agent", approval.by))
 
-        now = kind.look(order, act).figures
+        now = kind.look(order, act).weighed
         if now != approval.figures:
             raise Stale("it would not come to what was asked for any more; reject it and ask anew", kind="stale-quote", current=now)
         approved(order, change, who)

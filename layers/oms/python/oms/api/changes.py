@@ -21,7 +21,7 @@ from oms.orders.view import line_views
 from oms.payments.records import Change
 from oms.service.asking import Asked
 from oms.service.changes import change_view
-from oms.service.figures import Figures, figures, foresee
+from oms.service.figures import Figures, figures, foresee, goods_sent_again
 from oms.service.self_service import Caller, refuse_named
 from oms.storage.orders import load
 from oms.storage.secrets import webhook_secret
@@ -33,17 +33,25 @@ _SHOWN = ("id", "kind", "status", "lines", "requested_at", "new_order_number")
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What a command comes to: `balances` of a preview, the lines that it touches, as they would be, and the order that it would make."""
+    """What a command comes to: `balances` of a preview, the lines that it touches, as they would be, and the order that it would make.
+    `goods`: what the goods are worth that it sends once more for nothing, in whole minor units."""
 
     figures: Figures
     lines: list[dict[str, Any]]
     new_order: dict[str, Any] | None = None
+    goods: int = 0
+
+    @property
+    def weighed(self) -> Figures:
+        """The figures as limits look at them: what goods are given away counts like money."""
+        return {**self.figures, "goods_amount": self.goods} if self.goods else self.figures
 
 
 def look_at_changes(order: Order, act: Callable[[Order], Sequence[Any]]) -> Foreseen:
     """What changes come to, every answer that they ask for being yes."""
     after, changes = foresee(order, act)
-    return Foreseen(figures(order, after, changes), _touched(after, changes), _new_order(after.born[0]) if after.born else None)
+    new_order = _new_order(after.born[0]) if after.born else None
+    return Foreseen(figures(order, after, changes), _touched(after, changes), new_order, goods_sent_again(after, changes))
 
 
 def always(request: Any) -> bool:
@@ -99,7 +107,7 @@ def change_order(app: APIGatewayHttpResolver, order_id: str, kind: Kind, caller:
         if settings().roles and not caller.self_service and kind.limited(request):
             from oms.api.approvals import ask_first  # noqa: PLC0415 few shops limit their agents
 
-            if waits := ask_first(app, order, kind.route, asked, now or look(order).figures):
+            if waits := ask_first(app, order, kind.route, asked, (now or look(order)).weighed):
                 return waits
         return " ".join(change.id for change in act(order))
 
@@ -120,19 +128,20 @@ def changed(caller: Caller, order: Order, subjects: Any) -> dict[str, Any]:
     return {"change": changes[-1] if changes else None, "changes": changes, "order": order_answer(caller, order)}
 
 
-def _expect_quoted(order: Order, quote_id: Any, about: str, asked: dict[str, Any], look: Callable[[Order], Foreseen]) -> Figures:
+def _expect_quoted(order: Order, quote_id: Any, about: str, asked: dict[str, Any], look: Callable[[Order], Foreseen]) -> Foreseen | None:
     """What it comes to now. Stale unless that is what was quoted, also where it is not possible any more: the answer tells how the order
-    stands. Nothing without a quote."""
+    stands. None without a quote."""
     now: Figures = {}
     if not quote_id:
-        return now
+        return None
     try:
-        now = look(order).figures
+        foreseen = look(order)
+        now = foreseen.figures
         quotes.check(webhook_secret(quotes.SIGNED_WITH), str(quote_id), about, asked, now, order.now)
     except (Conflict, Stale) as error:
         standing = {"version": order.summary.version, "status": order.summary.status, "totals": totals(order).model_dump(), "balances": now}
         raise Stale(error.detail, kind="stale-quote", errors=error.errors, current=standing) from error
-    return now
+    return foreseen
 
 
 def _preview(

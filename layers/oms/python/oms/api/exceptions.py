@@ -16,13 +16,15 @@ from oms.flows.shortages import annotate, decide
 from oms.orders.order import Order
 from oms.orders.view import exception_view
 from oms.payments import breaker
+from oms.payments.gift_cards import sells_cards
 from oms.service import exceptions, shortages
 from oms.service.exceptions import CloseRequest, ResolveRequest, RetryRequest, find
 from oms.service.notes import NoteRequest, add_note
 
 
 def act_on_exception(app: APIGatewayHttpResolver, exception_id: str, action: str) -> Response[str]:
-    """retry, resolve, abandon; notes. NotFound for any other; Forbidden for letting goods go without money without the scope for it."""
+    """retry, resolve, abandon; notes. NotFound for any other; Forbidden for letting goods go without money without the scope for it;
+    Conflict for paying back a gift card that has been spent from."""
     body = json_body(app, required=action in ("resolve", "notes"))
     if exception_id.startswith((shortages.PREFIX, breaker.PREFIX)):
         return _act_apart(app, exception_id, action, body)
@@ -31,7 +33,12 @@ def act_on_exception(app: APIGatewayHttpResolver, exception_id: str, action: str
         request = parsed(body, ResolveRequest)
         if request.action == "release_anyway" and not may(app, "finance.write"):
             raise Forbidden("letting goods go without money needs the scope finance.write")
-        exceptions.resolve(order, find(order, exception_id), request.action, request.note, client_of(app))
+        problem = find(order, exception_id)
+        if sells_cards(order):
+            from oms.flows.gift_cards import refuse_spent  # noqa: PLC0415 few orders sell any
+
+            refuse_spent(order, exceptions.would_pay(order, problem, request.action))
+        exceptions.resolve(order, problem, request.action, request.note, client_of(app))
 
     acts: dict[str, Act] = {
         "retry": lambda order: exceptions.retry(order, find(order, exception_id), parsed(body, RetryRequest)),

@@ -15,7 +15,7 @@ from oms.api.kinds.returns import view
 from oms.api.service import agent_of, chosen
 from oms.orders.order import Order
 from oms.returns import lifecycle
-from oms.returns.receiving import receive
+from oms.returns.receiving import MayGive, receive
 from oms.returns.requests import LabelRequest, ReasonRequest, ReceiveRequest
 from oms.returns.states import find
 from oms.service.notes import NoteRequest, add_note
@@ -30,7 +30,9 @@ def act_on_return(app: APIGatewayHttpResolver, order_id: str, return_id: str, ac
         "reject": lambda order: lifecycle.reject(order, find(order, return_id), parsed(body, ReasonRequest).reason),
         "cancel": lambda order: lifecycle.cancel(order, find(order, return_id)),
         "close": lambda order: lifecycle.close(order, find(order, return_id)),
-        "receive": lambda order: receive(order, find(order, return_id), parsed(body, ReceiveRequest), settings()),
+        "receive": lambda order: receive(
+            order, find(order, return_id), parsed(body, ReceiveRequest), settings(), _may_give(app, order.placed.currency)
+        ),
         "labels": lambda order: _want_label(order, body, return_id),
         "notes": lambda order: add_note(order, parsed(body, NoteRequest), client_of(app), find(order, return_id)),
     }
@@ -52,6 +54,18 @@ def _approve(app: APIGatewayHttpResolver, order: Order, return_id: str) -> str:
     from oms.api.kinds.return_approvals import approve_or_ask  # noqa: PLC0415
 
     return approve_or_ask(order, return_id, agent(app, settings()), settings())
+
+
+def _may_give(app: APIGatewayHttpResolver, currency: str) -> MayGive | None:
+    """How much the caller may give away for goods that nobody announced; None where the shop limits nobody."""
+    picture = settings()
+    if not picture.roles:
+        return None
+    from oms.api.agents import agent  # noqa: PLC0415 as above
+    from oms.service.limits import exceeds  # noqa: PLC0415
+
+    who = agent(app, picture)
+    return lambda amount: not exceeds(who, "refund", amount, currency, picture)
 
 
 def _want_label(order: Order, body: Any, return_id: str) -> None:

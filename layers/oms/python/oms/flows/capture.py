@@ -16,7 +16,7 @@ from oms.errors import Conflict, Fault, Invalid, Retryable, invalid
 from oms.flows.accounts import account_of
 from oms.flows.capacity import capacity_left
 from oms.flows.expiry import expire_due
-from oms.flows.gateways import GATEWAYS, check_configured
+from oms.flows.gateways import GATEWAYS, check_configured, gateways_of
 from oms.flows.idempotency import Request
 from oms.flows.patience import patiently
 from oms.inventory.reservations import Reservation
@@ -38,7 +38,7 @@ from oms.orders.order import Order, number_key
 from oms.orders.placing import PlaceOrder, content_digest
 from oms.orders.quantities import open_units, reserved
 from oms.payments.accounts import Account
-from oms.payments.gateway import StillPending, Unsure
+from oms.payments.gateway import Gateways, StillPending, Unsure
 from oms.payments.records import TERMS
 from oms.payments.tender_request import Tender, gateway_name
 from oms.storage.claims import claim_of
@@ -176,7 +176,7 @@ def _capture(order_id: str, execution: str, seconds_left: Callable[[], float]) -
 
         return {"next": capture_large(order, execution, seconds_left)}
     if order.summary.status == "received":
-        order = finish(order, "capture").order
+        order = finish(order, "capture", gateways_of(order)).order
     if order.summary.status == "received":
         raise StillPending(f"a payment of order {order_id} is with its gateway, which has not decided", seconds=15)
     if order.summary.status == "declined" and order.placed.exchange_of:
@@ -186,18 +186,18 @@ def _capture(order_id: str, execution: str, seconds_left: Callable[[], float]) -
     return {"next": "declined" if order.summary.status == "declined" else "allocate"}
 
 
-def finish(order: Order, actor: str) -> Placed:
+def finish(order: Order, actor: str, gateways: Gateways = GATEWAYS) -> Placed:
     """Ask the gateways and record what they say. A gateway that cannot be reached leaves the order to be captured by the next try; one that
     cannot say what became of an earlier request leaves it to a person (Unsure)."""
     cause = Cause(actor, "capture")
     undone: list[Undone] = []
     try:
-        answers = authorize(order, GATEWAYS)
+        answers = authorize(order, gateways)
         if is_refused(order, answers):
             from oms.orders.undo import undo  # noqa: PLC0415 most tenders are accepted, and every cold start would pay for it
 
             order, answers = _begin_undo(order, answers, cause), []
-            undone = undo(order, GATEWAYS)
+            undone = undo(order, gateways)
     except (Retryable, Unsure):
         order.summary.lease = None
         commit(order, cause)

@@ -19,11 +19,10 @@ from oms.fulfillment.work import follow_holds
 from oms.orders.holds import let_go
 from oms.orders.order import Order, number_key
 from oms.orders.placing import PlaceOrder
-from oms.orders.records import Origin
 from oms.payments.accounts import Account
 from oms.payments.cover import surplus
 from oms.payments.exchange_tender import has_taken, room, take_in
-from oms.payments.funds import FundsMissing, Part, ensure_excess, open_to_pay
+from oms.payments.funds import FundsMissing, Part, Unpaid, ensure_excess, open_to_pay
 from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
 from oms.payments.ledger import authorizations
 from oms.payments.payouts import EXCHANGE
@@ -31,7 +30,18 @@ from oms.payments.records import TERMS, Change, Exchange
 from oms.payments.releases import unneeded
 from oms.payments.transfers import Transfer, moved, settled
 from oms.routing.serving import Left, StockRows
-from oms.service.exchange_news import exchange_of, give_back_surplus, give_up, is_over, moved_over, nothing_left, outcome, refuse, told
+from oms.service.exchange_news import (
+    collect_rest,
+    exchange_of,
+    give_back_surplus,
+    give_up,
+    is_over,
+    moved_over,
+    nothing_left,
+    outcome,
+    refuse,
+    told,
+)
 from oms.service.exchange_order import Desk
 from oms.service.follow import follow_change
 from oms.storage.claims import claim_of
@@ -64,15 +74,25 @@ def desk() -> Desk:
 def room_for(order: Order, record_id: str, document: str) -> int | None:
     """How much of a document of a return, or a cancellation, goes into the exchange that it belongs to; what went already included. None
     if it belongs to none (any more). StillPending while the new order is being captured: it may still be declined."""
+    found = captured(order, record_id)
+    if found is None or found[0].payment_id is None:
+        return None
+    about, new = found
+    payment = new.payments[about.payment_id or ""]
+    untold = sum(amount for reference, amount in moved_over(order, about) if not has_taken(payment, reference))
+    return max(room(new, payment) - untold, moved(order, Transfer("refund", document, EXCHANGE)))
+
+
+def captured(order: Order, record_id: str) -> tuple[Exchange, Order] | None:
+    """The exchange that a return or a cancellation belongs to, and its new order; None if it belongs to none (any more). StillPending while
+    the new order is being captured, or is declined and the exchange has yet to hear of it."""
     change = exchange_of(order, record_id)
-    if change is None or change.exchange is None or change.exchange.payment_id is None:
+    if change is None or change.exchange is None:
         return None
     new = load(change.exchange.new_order_id)
-    if new.summary.status == "received":
-        raise StillPending(f"order {new.placed.order_number} is being captured", seconds=pause(change.requested_at, order.now))
-    payment = new.payments[change.exchange.payment_id]
-    untold = sum(amount for reference, amount in moved_over(order, change.exchange) if not has_taken(payment, reference))
-    return max(room(new, payment) - untold, moved(order, Transfer("refund", document, EXCHANGE)))
+    if new.summary.status in ("received", "declined"):
+        raise StillPending(f"order {new.placed.order_number} is not captured yet", seconds=pause(change.requested_at, order.now))
+    return change.exchange, new
 
 
 def carry(order: Order, change: Change, cause: Cause) -> Order:
@@ -94,7 +114,8 @@ def carry(order: Order, change: Change, cause: Cause) -> Order:
 
 
 def settle_exchange(order: Order, change: Change, cause: Cause) -> None:
-    """Tell the new order what has come, and when nothing more comes let it go, or cancel it; then the change is over."""
+    """Tell the new order what has come, and when nothing more comes let it go, or cancel it; then the change is over. What the new order
+    has to collect then is a change of its own."""
     about = change.exchange
     if about is None:
         return
@@ -105,9 +126,7 @@ def settle_exchange(order: Order, change: Change, cause: Cause) -> None:
             raise StillPending(f"order {fresh.placed.order_number} is being captured", seconds=pause(change.requested_at, fresh.now))
         _tell(fresh, about, rows, over=over, came=came)
 
-    new = update(about.new_order_id, tell, cause)
-    if over and new.summary.status != "declined" and new.placed.exchange_of:
-        _collect(new, new.placed.exchange_of, cause)
+    update(about.new_order_id, tell, cause)
     update(order.id, lambda fresh: told(fresh, change.id, change.run, sum(amount for _, amount in rows)), cause)
 
 
@@ -131,12 +150,13 @@ def _tell(order: Order, about: Exchange, rows: list[tuple[str, int]], *, over: b
         follow_holds(order)
     follow_change(order)
     give_back_surplus(order)
+    if over and order.summary.status != "declined":
+        collect_rest(order)
 
 
-def _collect(order: Order, origin: Origin, cause: Cause) -> None:
-    """What went out on the strength of the exchange, and is not paid by it, is taken from the tenders that secured it; what they hold
-    beyond that is given back. Where there is nothing to take the new order owes it: another tender or a link pays. PaymentDeclined where
-    a gateway refuses what it had promised."""
+def collect_owed(order: Order, change: Change, cause: Cause) -> None:
+    """Take what is owed from the tenders of the new order, and give back what they hold beyond that. Where there is nothing to take the
+    order owes it: another tender or a link pays. Unpaid where a gateway refuses what it had promised."""
 
     def lack(fresh: Order) -> int:
         held = sum(each.free for payment in fresh.payments.values() for each in authorizations(payment) if each.live(fresh.now))
@@ -146,11 +166,14 @@ def _collect(order: Order, origin: Origin, cause: Cause) -> None:
         return unneeded(fresh, lambda payment: gateway_for(GATEWAYS, payment.gateway).voids_parts)
 
     try:
-        order = renew(order, lack, order.now, origin.change_id, cause)
+        order = renew(order, lack, order.now, change.id, cause)
     except (FundsMissing, PaymentDeclined):
         order = load(order.id)
-    order = collect(order, cause)
     try:
-        move(order, Transfer("void", origin.change_id), spare, lambda fresh: None, cause)
+        order = collect(order, cause)
+    except PaymentDeclined as error:
+        raise Unpaid(f"the exchange left something owed: {error.detail}") from error
+    try:
+        move(order, Transfer("void", change.id), spare, lambda fresh: None, cause)
     except PaymentDeclined:
         return  # what a gateway does not give back in parts goes with the last capture, or by itself

@@ -9,6 +9,7 @@ from typing import cast
 
 from oms.errors import Fault, invalid
 from oms.flows.breakers import Guarded
+from oms.orders.order import Order
 from oms.payments.clearing import Clearing
 from oms.payments.gateway import Gateway, Gateways, Instruction, Outcome
 from oms.payments.manual import Manual
@@ -38,6 +39,22 @@ class OnDemand:
         return cast(Gateway, getattr(import_module(module), name)())
 
 
+@dataclass(frozen=True)
+class Absent:
+    """Stands for a gateway that has no key here: it declines what it is asked for."""
+
+    key_hours: int | None = None
+    voids_parts: bool = False
+
+    def perform(self, what: Instruction, payment: Payment) -> Outcome:
+        """No, definitively."""
+        return Outcome("failed", what.amount, what.at, f"refused_{what.key}", "gateway_not_configured")
+
+    def look_up(self, what: Instruction, payment: Payment) -> Outcome | None:
+        """It was never asked for anything."""
+        return None
+
+
 _GUARDED = [
     Guarded("sandbox", Sandbox()),
     Guarded("stripe", OnDemand("oms.flows.stripe:stripe", key_hours=24, voids_parts=False)),
@@ -56,10 +73,24 @@ def check_configured(names: Sequence[str], pointer: str = "/payments/{}/gateway"
     faults = [
         Fault("Stripe is not configured here: its API key belongs into the secret oms/gateways/stripe", pointer.format(index))
         for index, name in enumerate(names)
-        if name == "stripe" and not gateway_keys(name).get("api_key")
+        if _has_no_key(name)
     ]
     if faults:
         raise invalid(*faults)
+
+
+def gateways_of(order: Order) -> Gateways:
+    """The gateways that capture an order. An exchange is asked for where nobody may read our keys there, so whether its tenders can be
+    charged at all is found out now: a gateway without a key declines. Its new order must not wait for a key that may never come, for the
+    old goods' money waits for it."""
+    if not order.placed.exchange_of:
+        return GATEWAYS
+    names = {payment.gateway for payment in order.payments.values()}
+    return {**GATEWAYS, **{name: Absent() for name in names if _has_no_key(name)}}
+
+
+def _has_no_key(name: str) -> bool:
+    return name == "stripe" and not gateway_keys(name).get("api_key")
 
 
 def forget() -> None:

@@ -8,13 +8,13 @@ from typing import Any
 from oms.clock import stamp
 from oms.errors import Conflict, Retryable
 from oms.flows.credit import account_view, once
+from oms.money.units import Units
 from oms.orders.order import Order
 from oms.payments import credit
 from oms.payments.credit import OPENING, THERE, Book, CreditAccountRequest
 from oms.payments.gift_cards import SoldCard, cards_of, delivered_cards, returned_cards, sells_cards
 from oms.payments.records import CreditMemo
 from oms.payments.shown import masked
-from oms.returns.records import Return
 from oms.storage.credit import read_account
 from oms.storage.inventory import record_note
 from oms.storage.orders import load
@@ -43,13 +43,14 @@ def close_cards(order: Order, memo: CreditMemo) -> None:
         once(card.account_id, key, decide)
 
 
-def refuse_spent(order: Order, ret: Return) -> None:
-    """Conflict when a card that is to be returned has been spent from, wholly or in part: it is worth less than what was paid for it."""
-    for card in cards_of(order, {line.line_id: line.units for line in ret.lines}) if sells_cards(order) else ():
+def refuse_spent(order: Order, units: Mapping[str, Units]) -> None:
+    """Conflict when a card among these units, which are to be paid back, has been spent from, wholly or in part: it is worth less than what
+    was paid for it."""
+    for card in cards_of(order, units) if sells_cards(order) else ():
         account = read_account(card.account_id)
         if account and (account.closed_at or account.balance < card.worth or account.held):
             raise Conflict(
-                f"gift card {masked(card.account_id)} of line {card.line_id} has been spent from; only a whole card can be returned",
+                f"gift card {masked(card.account_id)} of line {card.line_id} has been spent from; only a whole card can be paid back",
                 kind="gift-card-spent",
             )
 

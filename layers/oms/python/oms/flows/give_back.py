@@ -11,6 +11,7 @@ from oms.flows.patience import pause
 from oms.orders.order import Order
 from oms.payments.funds import Part, ensure_refunds
 from oms.payments.gateway import StillPending
+from oms.payments.gift_cards import sells_cards
 from oms.payments.offsets import offsets, waits_for
 from oms.payments.payouts import destination
 from oms.payments.records import CreditMemo
@@ -24,7 +25,12 @@ def give_back(
 ) -> Order:
     """Credit what is still owed for the goods, give the rest back, and put the memo on record. `most`: of a memo that goes into something,
     how much of it (None: all); what is beyond that goes back to the tenders. StillPending while what it credits is not all invoiced,
-    or is being collected; `since`: from when on it may have waited for that."""
+    or is being collected; `since`: from when on it may have waited for that. Gift cards that it pays back die first: Conflict where one
+    has been spent from."""
+    if sells_cards(order):
+        from oms.flows.gift_cards import close_cards  # noqa: PLC0415 few orders sell any, and every cold start would pay for it
+
+        close_cards(order, memo)
     back = Transfer("refund", memo.id)
     away = Transfer("refund", memo.id, destination(order, memo.into)) if memo.into else None
 

@@ -8,6 +8,7 @@ from oms.clock import stamp
 from oms.fulfillment.work import follow_holds, to_follow
 from oms.orders.holds import expire_holds, expired
 from oms.orders.order import Order
+from oms.service.closing import release_held
 from oms.storage.lists import ALARM_SHARDS, alarm_list, listed
 from oms.storage.orders import Cause, update
 
@@ -41,6 +42,7 @@ def let_go(order_id: str, cause: Cause) -> bool:
     def expire(order: Order) -> None:
         found.append(bool(expired(order)))
         expire_holds(order)
+        release_held(order)
         follow_holds(order)
 
     order = update(order_id, expire, cause)

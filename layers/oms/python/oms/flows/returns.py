@@ -9,7 +9,6 @@ from oms.flows.give_back import give_back
 from oms.flows.patience import patiently
 from oms.machines.outcomes import after_goods, go
 from oms.orders.order import Order
-from oms.payments.gift_cards import sells_cards
 from oms.payments.records import CreditMemo, Invoice
 from oms.returns.lifecycle import expire
 from oms.returns.settling import charge, credit, next_round, settle
@@ -41,10 +40,6 @@ def _pay_back(order: Order, return_id: str, cause: Cause) -> Order:
             order = pay(order, invoice, lambda fresh: _unless_known(fresh, return_id), cause, netted=invoice.total_amount)
     if memo is None:
         return order
-    if sells_cards(order):
-        from oms.flows.gift_cards import close_cards  # noqa: PLC0415 few orders sell any, and every cold start would pay for it
-
-        close_cards(order, memo)
 
     def book(fresh: Order, final: CreditMemo) -> None:
         settle(fresh, find(fresh, return_id), final)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.errors import Conflict
 from oms.flows.capture_payment import collect, owe, pay
 from oms.flows.gateways import GATEWAYS
 from oms.flows.give_back import give_back
@@ -22,12 +21,12 @@ from oms.payments.funds import FundsMissing, Part, Unpaid, ensure_excess, unsecu
 from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
 from oms.payments.invoices import change_invoice, change_memo, lowered
 from oms.payments.payouts import EXCHANGE
-from oms.payments.records import Change, CreditMemo, Invoice
+from oms.payments.records import COLLECTION, Change, CreditMemo, Invoice
 from oms.payments.releases import unneeded
 from oms.payments.renewal import missing_in_all, renew_until
 from oms.payments.transfers import Transfer, moved, settled, under_way
 from oms.service.changes import find, settled_change, uninvoiced_parcels
-from oms.service.closing import release_paid
+from oms.service.closing import HeldForCapture, release_paid
 from oms.storage.orders import Cause, load, update
 
 
@@ -51,7 +50,15 @@ def _settle(order_id: str, change_id: str, cause: Cause) -> dict[str, Any]:
         elif change.kind == "renewal":
             until = renew_until(order)
             order = renew(order, lambda fresh: missing_in_all(fresh, until), until, change.id, cause)
+        elif change.kind == COLLECTION:
+            from oms.flows.exchanges import collect_owed  # noqa: PLC0415 few changes are exchanges
+
+            collect_owed(order, change, cause)
         else:
+            if change.into == EXCHANGE:
+                from oms.flows.exchanges import captured  # noqa: PLC0415 few changes are exchanges
+
+                captured(order, change.id)  # or it waits: a declined exchange takes its cancellation back
             order = _document(order, change, cause)
             order = _give_back(order, change, cause)
         update(order_id, lambda fresh: settled_change(fresh, find(fresh, change_id), change.run, status), cause)
@@ -60,7 +67,7 @@ def _settle(order_id: str, change_id: str, cause: Cause) -> dict[str, Any]:
 
 def _document(order: Order, change: Change, cause: Cause) -> Order:
     """Invoice what the change adds to units that had left, with its fees; credit what it takes off them. Both together are netted.
-    StillPending while a parcel of theirs is not invoiced itself; Conflict for an invoice while the order is held for capture."""
+    StillPending while a parcel of theirs is not invoiced itself; HeldForCapture for an invoice while the order is held for capture."""
     waits_for = uninvoiced_parcels(order, change)
     if waits_for:
         raise StillPending(f"{', '.join(waits_for)} is not invoiced yet", seconds=pause(change.requested_at, order.now))
@@ -75,12 +82,12 @@ def _document(order: Order, change: Change, cause: Cause) -> Order:
 
 def _invoice(order: Order, invoice: Invoice, netted: int, cause: Cause) -> Order:
     """Pay the change's invoice, or what is still open of it. Unpaid where nobody does: it is on record then all the same, so that money may
-    come for it in any way, and what is credited next comes off it."""
+    come for it in any way, and what is credited next comes off it. HeldForCapture while the order is."""
     known = order.invoices.get(invoice.id)
     if known and unsecured(order, known) <= netted and not under_way(order, Transfer("capture", known.id)):
         return order
     if order.open_holds("capture"):
-        raise Conflict(f"order {order.placed.order_number} is held for capture; release the hold, then retry")
+        raise HeldForCapture(f"order {order.placed.order_number} is held for capture")
 
     def issue(fresh: Order) -> Invoice | None:
         return None if invoice.id in fresh.invoices else change_invoice(fresh, find(fresh, invoice.change_id or ""))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from zlib import crc32
 
 from oms.fulfillment.records import FulfillmentOrder, Shipment
 from oms.money.units import Units, count, minus, union
 from oms.orders.order import Order
-from oms.service.records import ProcessException
+from oms.service.opening import exception_about, put_before_somebody
 
 KIND = "written_off_arrived"
 _HINT = "The customer was given a refund or a replacement for it. Ask for the goods back, or leave them to the customer; then resolve it."
@@ -60,16 +59,14 @@ def follow_parcels(order: Order, fo: FulfillmentOrder) -> None:
 def _raise(order: Order, parcel: Shipment) -> None:
     lines = {line_id: count(units) for line_id, units in parcel.written_off.items()}
     named = ", ".join(f"{units} of line {line_id}" for line_id, units in lines.items())
-    problem = ProcessException(
-        id=f"exc_{order.id.removeprefix('ord_')}_{crc32(f'{parcel.id}/{KIND}'.encode()):08x}",
+    order.record("shipment.written_off_arrived", shipment_id=parcel.id, fulfillment_order_id=parcel.fulfillment_order_id, lines=lines)
+    put_before_somebody(
+        order,
+        exception_about(order, f"{parcel.id}/{KIND}"),
         kind=KIND,
         step="Deliver",
-        cause=f"parcel {parcel.tracking_number or parcel.id} has arrived, and {named} in it was written off"[:1000],
+        cause=f"parcel {parcel.tracking_number or parcel.id} has arrived, and {named} in it was written off",
         hint=_HINT,
         actions=["resolve:accept", "abandon"],
         subject=parcel.fulfillment_order_id,
-        opened_at=order.now,
     )
-    order.exceptions[problem.id] = problem
-    order.record("shipment.written_off_arrived", shipment_id=parcel.id, fulfillment_order_id=parcel.fulfillment_order_id, lines=lines)
-    order.record("exception.opened", exception_id=problem.id, kind=KIND, step=problem.step, subject=problem.subject)

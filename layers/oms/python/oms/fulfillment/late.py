@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from zlib import crc32
 
 from oms.fulfillment.records import FulfillmentOrder
 from oms.fulfillment.requests import Package, PackageLine, ShipRequest
@@ -17,7 +16,7 @@ from oms.inventory.stock import Stock
 from oms.money.units import count, lowest, minus, union
 from oms.orders.order import Order, StockChange
 from oms.orders.quantities import open_units, reserved
-from oms.service.records import ProcessException
+from oms.service.opening import exception_about, put_before_somebody
 
 KIND = "shipped_after_reroute"
 _HINT = "The goods left after their work was given to others. Where a second parcel has gone too, ask for one back; then resolve it."
@@ -79,8 +78,7 @@ def told_before(order: Order, fo: FulfillmentOrder, request: ShipRequest) -> boo
 def _exception_id(order: Order, fo: FulfillmentOrder, request: ShipRequest) -> str:
     """One per report of a location; parcels without a name are always news."""
     names = [package.reference or package.tracking_number for package in request.packages]
-    key = crc32(f"{fo.id}/{KIND}/{'/'.join(map(str, names)) if all(names) else order.summary.sequence}".encode())
-    return f"exc_{order.id.removeprefix('ord_')}_{key:08x}"
+    return exception_about(order, f"{fo.id}/{KIND}/{'/'.join(map(str, names)) if all(names) else order.summary.sequence}")
 
 
 def _replaced(order: Order, fo: FulfillmentOrder, line_id: str, units: int) -> dict[str, int]:
@@ -170,18 +168,16 @@ def _raise(
     said += [f"nothing is left to take back for {'; '.join(also)}: these units leave a second time or were cancelled"] if also else []
     others = sorted({name for found in from_.values() for name in found if name.startswith("fo_")} or _others(order, fo, twice))
     cause = f"{fo.id} at {fo.location_id} shipped {names} after its work was given to {', '.join(others) or 'nobody'}; {'; '.join(said)}"
-    problem = ProcessException(
-        id=_exception_id(order, fo, request),
+    put_before_somebody(
+        order,
+        _exception_id(order, fo, request),
         kind=KIND,
         step="Ship",
-        cause=cause[:1000],
+        cause=cause,
         hint=_HINT,
         actions=["resolve:accept", "abandon"],
         subject=fo.id,
-        opened_at=order.now,
     )
-    order.exceptions[problem.id] = problem
-    order.record("exception.opened", exception_id=problem.id, kind=KIND, step="Ship", subject=fo.id)
 
 
 def _others(order: Order, fo: FulfillmentOrder, lines: Mapping[str, int]) -> set[str]:

@@ -77,7 +77,8 @@ def place_replacements(
 def give_up_replacements(order: Order, reason: str) -> None:
     """What no location can send again is not sent again: the customer is paid back what those units are still worth, but for those that
     have come back, or are on their way: their return pays for them."""
-    units = {line.id: union(*state.to_replace.values()) for line, state in order.lines() if state.to_replace}
+    units = _unplaced(order)
+    kept = kept_unplaced(order)
     change = begin_change(order, "reshipment", "allocate", reason=reason)
     for line_id, mine in units.items():
         state = order.summary.lines[line_id]
@@ -85,9 +86,18 @@ def give_up_replacements(order: Order, reason: str) -> None:
         state.to_replace = {}
         change.lines.append(ChangeLine(line_id=line_id, units=mine, reason=reason))
         order.record("order.replacement_cancelled", line_id=line_id, quantity=count(mine), units=mine, reason=reason)
-    kept = {line_id: minus(mine, returning_units(order, line_id)) for line_id, mine in units.items()}
-    pay_back(order, change, {line_id: mine for line_id, mine in kept.items() if mine})
+    pay_back(order, change, kept)
     go_on(order, change)
+
+
+def kept_unplaced(order: Order) -> dict[str, list[list[int]]]:
+    """Units that are to be sent once more and have no place, per line; none that have come back, or are on their way."""
+    kept = {line_id: minus(mine, returning_units(order, line_id)) for line_id, mine in _unplaced(order).items()}
+    return {line_id: mine for line_id, mine in kept.items() if mine}
+
+
+def _unplaced(order: Order) -> dict[str, list[list[int]]]:
+    return {line.id: union(*state.to_replace.values()) for line, state in order.lines() if state.to_replace}
 
 
 def replaced(order: Order, line_id: str) -> list[list[int]]:

@@ -13,7 +13,7 @@ from oms.money.currencies import show
 from oms.orders.hold_request import HoldRequest
 from oms.orders.holds import place_hold, release_hold
 from oms.orders.order import Order
-from oms.service.records import ProcessException
+from oms.service.opening import put_before_somebody
 
 SHORT, OFF = "stock_short", "total_off"
 _LONGEST = 500
@@ -58,20 +58,11 @@ def open_problems(order: Order) -> None:
     """The order is captured: its problems are put before somebody."""
     for hold in order.summary.holds:
         exception_id = hold.id.replace("hold_", "exc_", 1)
-        if hold.kind not in _ABOUT or hold.released_at or exception_id in order.exceptions:
-            continue
-        kind, hint, actions = _ABOUT[hold.kind]
-        order.exceptions[exception_id] = ProcessException(
-            id=exception_id,
-            kind=kind,
-            step="Capture",
-            cause=hold.reason,
-            hint=hint,
-            actions=list(actions),
-            subject=hold.id,
-            opened_at=order.now,
-        )
-        order.record("exception.opened", exception_id=exception_id, kind=kind, step="Capture", subject=hold.id)
+        if hold.kind in _ABOUT and not hold.released_at:
+            kind, hint, actions = _ABOUT[hold.kind]
+            put_before_somebody(
+                order, exception_id, kind=kind, step="Capture", cause=hold.reason, hint=hint, actions=actions, subject=hold.id
+            )
 
 
 def _hold(order: Order, kind: str, reason: str) -> None:

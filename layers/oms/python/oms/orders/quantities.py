@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oms.money.units import Units, count, union
+from oms.money.units import Units, count, minus, union
 from oms.orders.records import LineState
 
 NO_COUNTERS = {"pins", "excluded", "attempts", "promise", "cancelled_runs", "to_replace", "short"}
@@ -32,6 +32,13 @@ def cancelled_units(state: LineState) -> list[list[int]]:
 def cancel_units(state: LineState, units: Units) -> None:
     """Count these units as cancelled; their numbers are free so far."""
     gone = union(cancelled_units(state), units)
+    state.cancelled = count(gone)
+    state.cancelled_runs = gone if gone != _highest(state) else []
+
+
+def restore_units(state: LineState, units: Units) -> None:
+    """Cancelled units are ordered again, under their numbers."""
+    gone = minus(cancelled_units(state), units)
     state.cancelled = count(gone)
     state.cancelled_runs = gone if gone != _highest(state) else []
 

@@ -6,7 +6,6 @@ As with all money it is intended first, in a commit of its own: repeated at any 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from zlib import crc32
 
 from oms.clock import stamp
 from oms.errors import OmsError, Retryable
@@ -18,7 +17,7 @@ from oms.payments.ledger import authorizations, captures, newest
 from oms.payments.records import BY_HAND, DECLINE, Payment
 from oms.payments.requests import ask
 from oms.payments.transfers import Answer, Transfer, add_moves, record, under_way
-from oms.service.records import ProcessException
+from oms.service.opening import exception_about, put_before_somebody
 
 _TRANSFERS = (Transfer("void", DECLINE), Transfer("refund", DECLINE))
 
@@ -72,18 +71,14 @@ def _is_refused(payment: Payment, transfer: Transfer) -> bool:
 
 def _object(order: Order, kept: Sequence[Answer]) -> None:
     """One exception for all that is kept: who has paid it back says so once."""
-    exception_id = f"exc_{order.id.removeprefix('ord_')}_{crc32(kept[0].move.what.key.encode()):08x}"
-    if exception_id in order.exceptions:
-        return
     amounts = [f"{show(each.outcome.amount, order.placed.currency)} of {each.move.payment_id} ({each.outcome.reason})" for each in kept]
-    order.exceptions[exception_id] = ProcessException(
-        id=exception_id,
+    put_before_somebody(
+        order,
+        exception_about(order, kept[0].move.what.key),
         kind="payment",
         step="Capture",
         cause=f"the order is declined, and could not be paid back: {', '.join(amounts)}",
         hint="Pay it back by hand, then resolve this with recorded.",
         actions=["resolve:recorded", "abandon"],
         subject=DECLINE,
-        opened_at=order.now,
     )
-    order.record("exception.opened", exception_id=exception_id, kind="payment", step="Capture", subject=DECLINE)

@@ -10,7 +10,7 @@ from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments import ledger
 from oms.payments.funds import paid, unapplied
-from oms.payments.records import BY_HAND, DECLINE, Payment, PaymentEvent
+from oms.payments.records import BY_HAND, COLLECTION, DECLINE, Payment, PaymentEvent
 from oms.payments.releases import release_id
 
 
@@ -90,5 +90,6 @@ def _documents(order: Order, subject: str) -> list[str]:
         rounds = range(sum(line.settled for line in order.returns[subject].lines) + 1)
         return [document(subject, settled) for settled in rounds for document in (invoice_of_return, memo_of)]
     if subject in order.changes:
-        return [subject, invoice_of_change(subject), memo_of_change(subject)]
+        owed = order.invoices if order.changes[subject].kind == COLLECTION else ()
+        return [subject, invoice_of_change(subject), memo_of_change(subject), *owed]
     return ["", DECLINE] if subject == order.id else [subject]

@@ -9,6 +9,8 @@ from oms.errors import Fault, OmsError, Refused, Retryable, invalid
 from oms.payments.records import Payment
 
 Kind = Literal["authorization", "capture", "refund", "void"]
+RAN_OUT = "authorization_expired"
+"""Why a gateway declines a capture of an authorization whose time is over: whatever it calls that itself."""
 
 
 class PaymentDeclined(Refused):

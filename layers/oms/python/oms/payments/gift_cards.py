@@ -52,14 +52,20 @@ def delivered_cards(order: Order) -> list[SoldCard]:
     there: dict[str, Units] = {}
     for line in order.every_line:
         came = union(*(parcel.brings(line.id) for parcel in order.shipments.values() if parcel.delivered_at))
-        gone = [row["units"] for memo in order.credit_memos.values() if memo.return_id for row in memo.lines if row["line_id"] == line.id]
+        memos = [memo for memo in order.credit_memos.values() if _ends_cards(order, memo)]
+        gone = [row["units"] for memo in memos for row in memo.lines if row["line_id"] == line.id]
         there[line.id] = minus(came, union(*gone))
     return cards_of(order, there)
 
 
 def returned_cards(order: Order, memo: CreditMemo) -> list[SoldCard]:
-    """The cards that die with a credit memo: those of the units it names."""
-    return cards_of(order, {row["line_id"]: row["units"] for row in memo.lines})
+    """The cards that die with a credit memo: those of the units that it pays back; none of which it takes something off the price."""
+    return cards_of(order, {row["line_id"]: row["units"] for row in memo.lines}) if _ends_cards(order, memo) else []
+
+
+def _ends_cards(order: Order, memo: CreditMemo) -> bool:
+    """Whether a memo pays units back as a whole that have come: they were returned, or were to be sent again and are not."""
+    return bool(memo.return_id) or order.changes[memo.change_id or ""].kind == "reshipment"
 
 
 def _account_id(order: Order, line_id: str, unit: int) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zlib import crc32
-
 from oms.errors import Fault, invalid
 from oms.money.currencies import show
 from oms.orders.order import Order
@@ -11,7 +9,7 @@ from oms.payments import ledger
 from oms.payments.news import PaymentNews
 from oms.payments.records import Payment, PaymentEvent
 from oms.service.closing import release_paid
-from oms.service.records import ProcessException
+from oms.service.opening import exception_about, put_before_somebody
 
 
 def take_in(order: Order, payment: Payment, news: PaymentNews) -> bool:
@@ -96,18 +94,14 @@ def _object(order: Order, payment: Payment, event: PaymentEvent) -> None:
         ),
     }
     cause = next((text for text, is_so in broken.items() if is_so and event.state == "succeeded"), None)
-    key = crc32(f"{payment.id}/{event.kind}/{event.reference}".encode())
-    exception_id = f"exc_{order.id.removeprefix('ord_')}_{key:08x}"
-    if cause is None or exception_id in order.exceptions:
-        return
-    order.exceptions[exception_id] = ProcessException(
-        id=exception_id,
-        kind="payment",
-        step="Payment news",
-        cause=f"{payment.gateway} says of {payment.id}: {cause} ({event.kind} {event.reference})",
-        hint="Look at the gateway: who moved this money, and what for. Put it right there, then resolve this with accept.",
-        actions=["resolve:accept", "abandon"],
-        subject=payment.id,
-        opened_at=order.now,
-    )
-    order.record("exception.opened", exception_id=exception_id, kind="payment", step="Payment news", subject=payment.id)
+    if cause:
+        put_before_somebody(
+            order,
+            exception_about(order, f"{payment.id}/{event.kind}/{event.reference}"),
+            kind="payment",
+            step="Payment news",
+            cause=f"{payment.gateway} says of {payment.id}: {cause} ({event.kind} {event.reference})",
+            hint="Look at the gateway: who moved this money, and what for. Put it right there, then resolve this with accept.",
+            actions=["resolve:accept", "abandon"],
+            subject=payment.id,
+        )

@@ -13,12 +13,13 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from oms.orders.order import Order
-from oms.payments.records import Payment
+from oms.payments.records import Into, Payment
 
 if TYPE_CHECKING:
     from oms.payments.gateway import Instruction
 
-STORE_CREDIT, EXCHANGE = "store_credit", "exchange"
+STORE_CREDIT: Into = "store_credit"
+EXCHANGE: Into = "exchange"
 
 
 def account_for(order: Order) -> str:

@@ -11,6 +11,10 @@ TERMS = "terms"
 """The method of a tender that is paid after the invoice."""
 DECLINE = "decline"
 """What is given back of a declined order is for this, where other instructions have a document."""
+COLLECTION = "collection"
+"""The kind of the change that takes from an order's tenders what its exchange was to bring and has not brought."""
+Into = Literal["store_credit", "exchange"]
+"""What money that is given back goes into, if not back to the tender (see payouts.py)."""
 BY_HAND = "by-hand:"
 """How the references begin of what people say that was done, or was not."""
 
@@ -103,7 +107,7 @@ class CreditMemo(Record):
     net_amount: int = 0
     tax_amount: int = 0
     total_amount: int = 0
-    into: Literal["store_credit", "exchange"] | None = None
+    into: Into | None = None
     refunds: list[dict[str, Any]] = []
     offsets: list[dict[str, Any]] = []
     seller: dict[str, Any] | None = None
@@ -205,7 +209,7 @@ class Change(Record):
     due_at: str | None = None
     requested_at: str
     closed_at: str | None = None
-    into: Literal["store_credit", "exchange"] | None = None
+    into: Into | None = None
     refunds: list[dict[str, Any]] = []
 
     @property

@@ -28,7 +28,7 @@ import hashlib
 from oms.clock import later
 from oms.errors import Retryable
 from oms.payments import ledger
-from oms.payments.gateway import Instruction, Outcome
+from oms.payments.gateway import RAN_OUT, Instruction, Outcome
 from oms.payments.ledger import Authorization
 from oms.payments.records import Payment
 
@@ -135,7 +135,7 @@ def _refusal(what: Instruction, payment: Payment, name: str) -> str | None:
         return "unknown_reference"
     rules = {
         "amount_too_large": what.amount > granted.open,
-        "authorization_expired": what.kind == "capture" and not granted.live(what.at),
+        RAN_OUT: what.kind == "capture" and not granted.live(what.at),
         "already_captured": what.kind == "capture" and granted.once and granted.captured > 0,
         "partial_void_not_supported": what.kind == "void" and name == "tok_no_partial_void" and what.amount < granted.open,
     }

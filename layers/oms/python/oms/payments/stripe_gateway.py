@@ -18,7 +18,7 @@ from oms.clock import later, stamp
 from oms.errors import Retryable
 from oms.ids import order_of
 from oms.payments import ledger
-from oms.payments.gateway import Instruction, Outcome, Unsure
+from oms.payments.gateway import RAN_OUT, Instruction, Outcome, Unsure
 from oms.payments.records import Payment
 from oms.payments.stripe_amounts import NotPayable, from_stripe, to_stripe
 
@@ -27,6 +27,11 @@ CONNECT_SECONDS, READ_SECONDS = 3, 15
 _DEFAULT_HOURS = 4 * 24 + 18
 """How long an authorization is good if Stripe does not say: its shortest window for online cards."""
 _EXPAND = {"expand": ["latest_charge"]}
+_EXPIRED = ("charge_expired_for_capture", "capture_charge_authorization_expired")
+"""Stripe's codes for a capture that comes after the authorization's time (docs.stripe.com/error-codes). `expired_card` is none of them: it
+is the card that is too old."""
+LAPSED = ("automatic", "expired")
+"""Why Stripe says that it has canceled a PaymentIntent by itself, because nothing was captured in time."""
 
 
 class StripeGateway:
@@ -157,8 +162,10 @@ class StripeGateway:
 
     def _judge(self, error: Any, what: Instruction, payment: Payment) -> Outcome:
         """What an error says of the instruction: a definitive no, or that it has to be asked again."""
+        details = (error.json_body or {}).get("error", {})
+        if what.kind == "capture" and _ran_out(error.code, details.get("payment_intent") or {}):
+            return _failed(what, RAN_OUT)
         if isinstance(error, self._sdk.CardError):
-            details = (error.json_body or {}).get("error", {})
             reason = details.get("decline_code") or error.code or "card_declined"
             return _failed(what, reason, (details.get("payment_intent") or {}).get("id"))
         if isinstance(error, self._sdk.IdempotencyError):
@@ -223,6 +230,12 @@ def _refunded(what: Instruction, refund: dict[str, Any]) -> Outcome:
 
 def _failed(what: Instruction, reason: str, reference: str | None = None) -> Outcome:
     return Outcome("failed", what.amount, what.at, reference or f"refused_{_digest(what.key)}", reason)
+
+
+def _ran_out(code: str | None, intent: dict[str, Any]) -> bool:
+    """Whether a capture was refused because the authorization's time is over: Stripe says it, or has canceled the PaymentIntent for it."""
+    canceled = code == "payment_intent_unexpected_state" and intent.get("status") == "canceled"
+    return code in _EXPIRED or (canceled and intent.get("cancellation_reason") in LAPSED)
 
 
 def _unreachable(error: Any) -> Retryable:

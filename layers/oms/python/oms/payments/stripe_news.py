@@ -17,6 +17,7 @@ from oms.clock import stamp
 from oms.errors import Fault, invalid
 from oms.payments.news import PaymentNews
 from oms.payments.stripe_amounts import from_stripe
+from oms.payments.stripe_gateway import LAPSED
 from oms.wire import faults_of
 
 Row = Mapping[str, Any]
@@ -67,7 +68,7 @@ def _canceled(intent: Row) -> list[dict[str, Any]]:
     """What was still held is released: by us or a person, or because its time was over."""
     rest = from_stripe(intent["amount"] - (intent.get("amount_received") or 0), _currency(intent))
     reason = intent.get("cancellation_reason") or "canceled"
-    lapsed = reason in ("expired", "automatic")
+    lapsed = reason in LAPSED
     row = {
         "kind": "expiry" if lapsed else "void",
         "state": "succeeded",

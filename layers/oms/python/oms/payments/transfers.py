@@ -12,7 +12,7 @@ from typing import Any
 from oms.orders.order import Order
 from oms.payments import ledger
 from oms.payments.funds import Part
-from oms.payments.gateway import Instruction, Kind, Outcome
+from oms.payments.gateway import RAN_OUT, Instruction, Kind, Outcome
 from oms.payments.payouts import EXCHANGE, account_for
 from oms.payments.records import Payment, PaymentEvent
 from oms.payments.requests import conclude, intend
@@ -54,10 +54,6 @@ def under_way(order: Order, transfer: Transfer) -> list[Move]:
         for event in _of(order, payment, transfer)
         if event.state == "requested" and event.key
     ]
-
-
-RAN_OUT = "authorization_expired"
-"""Why a gateway declines a capture of an authorization that is not good any more."""
 
 
 def settled(order: Order, transfer: Transfer) -> list[dict[str, Any]]:

@@ -1,28 +1,32 @@
-"""A box arrived. What was expected counts as received; more of what may come back is taken with it; the rest is kept on record, pays
-nothing, and somebody is told."""
+"""A box arrived. What was expected counts as received; more of what may come back is taken with it, as far as who takes it in may give so
+much away; the rest is kept on record, pays nothing, and somebody is told."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-from zlib import crc32
 
 from oms.errors import Fault, invalid
-from oms.money.units import count, lowest
+from oms.money.units import Units, count, lowest, union
 from oms.orders.order import Order, StockChange
 from oms.orders.records import PlacedLine
+from oms.payments.invoices import credit_memo_for
 from oms.returns.records import Receipt, Return, ReturnLine
 from oms.returns.requests import USUAL, ReceivedLine, ReceiveRequest
 from oms.returns.states import COMING, expect, returnable, shipped_from
-from oms.service.records import ProcessException
+from oms.service.opening import exception_about, put_before_somebody
 from oms.settings import Settings
 
 KIND = "unexpected_goods"
 _HINT = "Ask the customer whose goods these are. Take them back as a return of their order, or send them back; then resolve it."
+_HINT_BEYOND = "Take what may come back as a return of this order (mode immediate): above the limit that waits for approval. " + _HINT
+MayGive = Callable[[int], bool]
+"""Whether who takes the goods in may give so much away by themselves: whole minor units of the order's currency."""
 
 
-def receive(order: Order, ret: Return, request: ReceiveRequest, settings: Settings) -> None:
-    """Note what was in a box, and count it. Wrong items, and what could not be returned, pay nothing. Invalid for unknown names."""
+def receive(order: Order, ret: Return, request: ReceiveRequest, settings: Settings, may_give: MayGive | None = None) -> None:
+    """Note what was in a box, and count it. Wrong items, and what could not be returned, pay nothing; nor do units that nobody announced,
+    where all such units of the return are worth more than `may_give` allows (None: anything). Invalid for unknown names."""
     expect(ret, "receive", *COMING)
     faults = [
         Fault(f"the order has no line '{row.line_id}'", f"/lines/{index}/line_id")
@@ -34,22 +38,27 @@ def receive(order: Order, ret: Return, request: ReceiveRequest, settings: Settin
         faults.append(Fault(f"there is no location '{place}'", "/location_id"))
     if faults:
         raise invalid(*faults)
-    before, surplus = sum(line.received for line in ret.lines), []
+    before, surplus, kept = sum(line.received for line in ret.lines), [], 0
     for row in request.lines:
-        left = 0 if row.condition == "wrong_item" else row.quantity
+        left, beyond = 0 if row.condition == "wrong_item" else row.quantity, 0
         for line_id in _lines_of(order, ret, row) if left else ():
-            taken = _take(order, ret, line_id, left, settings)
+            taken, refused = _take(order, ret, line_id, left, settings, may_give)
             if taken:
                 _note(order, ret, row, line_id, taken, place or shipped_from(order, line_id))
-            left -= taken
-        if row.condition == "wrong_item" or left:
-            quantity = row.quantity if row.condition == "wrong_item" else left
+            left, beyond = left - taken, beyond + refused
+        beyond = min(beyond, left)
+        if beyond:
+            # Set apart whatever the row says: it goes on the shelf when it is taken back.
+            surplus.append(_note_surplus(order, ret, row.model_copy(update={"disposition": "quarantine"}), beyond, place))
+            kept += beyond
+        if row.condition == "wrong_item" or left > beyond:
+            quantity = row.quantity if row.condition == "wrong_item" else left - beyond
             surplus.append(_note_surplus(order, ret, row, quantity, place))
     if sum(line.received for line in ret.lines) > before:
         ret.status = "received" if not any(line.open for line in ret.lines) else "partially_received"
     told = [row.model_dump(exclude_none=True, exclude={"note"}) for row in request.lines]
     order.record("return.received", return_id=ret.id, lines=told, surplus=sum(each.quantity for each in surplus) or None)
-    _call_somebody(order, ret, surplus)
+    _call_somebody(order, ret, surplus, kept)
 
 
 def _lines_of(order: Order, ret: Return, row: ReceivedLine) -> list[str]:
@@ -61,8 +70,9 @@ def _lines_of(order: Order, ret: Return, row: ReceivedLine) -> list[str]:
     return sorted(same, key=lambda line_id: line_id not in expected)
 
 
-def _take(order: Order, ret: Return, line_id: str, quantity: int, settings: Settings) -> int:
-    """Count up to so many units of a line: those that are expected, then others that may come back as well. Returns how many."""
+def _take(order: Order, ret: Return, line_id: str, quantity: int, settings: Settings, may_give: MayGive | None) -> tuple[int, int]:
+    """Count up to so many units of a line: those that are expected, then others that may come back as well. Returns how many, and how many
+    more might have come back but are worth more than may be given away."""
     left = quantity
     mine = [line for line in ret.lines if line.line_id == line_id]
     for line in mine:
@@ -70,16 +80,27 @@ def _take(order: Order, ret: Return, line_id: str, quantity: int, settings: Sett
         line.received += part
         left -= part
     placed, state = order.line(line_id)
-    units = _also(order, placed, left, mine[0].resolution if mine else "refund", settings) if left else []
-    if units:
-        more = count(units)
-        resolution, reason = (mine[0].resolution, mine[0].reason) if mine else ("refund", "")
+    resolution, reason = (mine[0].resolution, mine[0].reason) if mine else ("refund", "")
+    units = _also(order, placed, left, resolution, settings) if left else []
+    more = count(units)
+    if more and may_give and resolution != "replace" and not may_give(_unannounced_worth(order, ret, line_id, units)):
+        return quantity - left, more
+    if more:
         ret.lines.append(
             ReturnLine(line_id=line_id, units=units, quantity=more, received=more, resolution=resolution, reason=reason, extra=True)
         )
         state.return_initiated += more
         left -= more
-    return quantity - left
+    return quantity - left, 0
+
+
+def _unannounced_worth(order: Order, ret: Return, line_id: str, units: Units) -> int:
+    """What credit memos would hold for these units and for all that came unannounced before them, as far as it is paid back."""
+    extra: dict[str, Units] = {line_id: units}
+    for line in ret.lines:
+        if line.extra and line.resolution != "replace":
+            extra[line.line_id] = union(extra.get(line.line_id, []), line.units)
+    return credit_memo_for(order, "", ret.id, extra, ret.reduce_shipping).total_amount
 
 
 def _also(order: Order, line: PlacedLine, quantity: int, resolution: str, settings: Settings) -> list[list[int]]:
@@ -130,25 +151,24 @@ def _note_surplus(order: Order, ret: Return, row: ReceivedLine, quantity: int, p
     return receipt
 
 
-def _call_somebody(order: Order, ret: Return, surplus: Sequence[Receipt]) -> None:
-    """An exception about what came unexpectedly; what the box should have held instead, a wrong item, is named by its line."""
+def _call_somebody(order: Order, ret: Return, surplus: Sequence[Receipt], beyond: int) -> None:
+    """An exception about what came unexpectedly; what the box should have held instead, a wrong item, is named by its line. `beyond`: how
+    many units of it may come back, but not by the word of who took them in."""
     if not surplus:
         return
-    number = len(ret.receipts)
-    exception_id = f"exc_{order.id.removeprefix('ord_')}_{crc32(f'{ret.id}/{KIND}/{number}'.encode()):08x}"
     details: list[dict[str, Any]] = [
         each.model_dump(include={"line_id", "sku", "quantity", "condition", "location_id"}, exclude_none=True) for each in surplus
     ]
     what = ", ".join(f"{each.quantity} of {each.sku or f'something else instead of line {each.line_id}'}" for each in surplus)
-    order.exceptions[exception_id] = ProcessException(
-        id=exception_id,
+    limit = f"; {beyond} of it may come back, but is worth more than who took it in may give away" if beyond else ""
+    put_before_somebody(
+        order,
+        exception_about(order, f"{ret.id}/{KIND}/{len(ret.receipts)}"),
         kind=KIND,
         step="Wait for goods",
-        cause=f"{ret.id} brought {what}, which nothing is paid for"[:1000],
-        hint=_HINT,
+        cause=f"{ret.id} brought {what}, which nothing is paid for{limit}",
+        hint=_HINT_BEYOND if beyond else _HINT,
         actions=["resolve:accept", "abandon"],
         subject=ret.id,
-        opened_at=order.now,
         details=details,
     )
-    order.record("exception.opened", exception_id=exception_id, kind=KIND, step="Wait for goods", subject=ret.id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from oms.errors import Conflict
 from oms.fulfillment.replacements import place_replacements, replace_units
-from oms.money.units import count, lowest, minus
+from oms.money.units import count, lowest, minus, union
 from oms.orders.order import Order
 from oms.returns.records import Return, ReturnLine
 from oms.returns.settling import next_round, restock
@@ -45,13 +45,25 @@ def replace(order: Order, ret: Return, stock: StockRows, settings: Settings) -> 
 
 def refund_instead(order: Order, ret: Return) -> None:
     """What was to be replaced and is not yet, is refunded."""
-    turned = [line for line in ret.lines if line.resolution == "replace" and line.settled < line.quantity - line.closed]
+    turned = _to_replace(ret)
     for line in turned:
         if line.settled:
             ret.lines.append(_rest(line))
         else:
             line.resolution, line.settling = "refund", 0
     order.record("return.refunded_instead", return_id=ret.id, lines=sorted({line.line_id for line in turned}))
+
+
+def units_to_replace(ret: Return) -> dict[str, list[list[int]]]:
+    """Units that are to be replaced and are not yet, per line."""
+    out: dict[str, list[list[int]]] = {}
+    for line in _to_replace(ret):
+        out[line.line_id] = union(out.get(line.line_id, []), minus(line.units, lowest(line.units, line.settled)))
+    return out
+
+
+def _to_replace(ret: Return) -> list[ReturnLine]:
+    return [line for line in ret.lines if line.resolution == "replace" and line.settled < line.quantity - line.closed]
 
 
 def _rest(line: ReturnLine) -> ReturnLine:

@@ -50,6 +50,14 @@ def unsettled(ret: Return) -> dict[str, list[list[int]]]:
     return out
 
 
+def units_of(ret: Return) -> dict[str, list[list[int]]]:
+    """All units of a return, per line: a line may have several rows."""
+    out: dict[str, list[list[int]]] = {}
+    for line in ret.lines:
+        out[line.line_id] = union(out.get(line.line_id, []), line.units)
+    return out
+
+
 def wants_label(ret: Return) -> bool:
     """Whether a label is to be bought for it now: somebody asked for one, and the goods may come."""
     return ret.status in COMING and any(label.status == "wanted" for label in ret.labels)

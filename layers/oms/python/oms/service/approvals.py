@@ -23,14 +23,15 @@ KINDS: dict[str, tuple[str, Limited]] = {
     "returns": ("return", "refund"),
     "return-approvals": ("return", "refund"),
     "claims": ("claim", "goodwill"),
+    "reshipments": ("reshipment", "goodwill"),
     "exchanges": ("exchange", "refund"),
 }
 """Routes with a limit: the kind of change they make, and which limit counts."""
 
 
 def given_away(figures: Figures) -> int:
-    """What a change takes off the price, in whole minor units: what limits are about."""
-    return max(0, -int(figures["grand_total"]))
+    """What a change takes off the price, and what goods it sends once more for nothing, in whole minor units: what limits are about."""
+    return max(0, -int(figures["grand_total"])) + int(figures.get("goods_amount", 0))
 
 
 def needs_approval(order: Order, route: str, figures: Figures, agent: Agent, settings: Settings) -> bool:

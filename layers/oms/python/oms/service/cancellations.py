@@ -13,15 +13,15 @@ from pydantic import Field, model_validator
 from oms.clock import parse, stamp
 from oms.errors import Conflict, Fault, Refused, invalid
 from oms.fulfillment.records import FulfillmentOrder
-from oms.fulfillment.work import close_work
+from oms.fulfillment.work import close_work, reopen
 from oms.money.units import count, highest, minus
 from oms.orders.order import Order, StockChange
-from oms.orders.quantities import available_to_cancel, cancel_units, kept, open_units, reserved
-from oms.payments.records import Change, ChangeLine
+from oms.orders.quantities import available_to_cancel, cancel_units, kept, open_units, reserved, restore_units
+from oms.payments.records import Change, ChangeLine, Into
 from oms.service import recalls
 from oms.service.asking import Asked
 from oms.service.bundles import whole_only, with_components
-from oms.service.changes import begin_change, go_on, measured
+from oms.service.changes import begin_change, close_change, go_on, measured
 from oms.service.charges import settle_charge
 from oms.service.fee_requests import FeeRequest, fees_of
 from oms.service.follow import follow_change
@@ -76,9 +76,11 @@ class CancelResponse(Wire):
     lines: list[StoppedLine] = Field([], max_length=200)
 
 
-def cancel(order: Order, request: CancelRequest, settings: Settings, actor: str, *, self_service: bool = False) -> Change:
+def cancel(
+    order: Order, request: CancelRequest, settings: Settings, actor: str, *, self_service: bool = False, into: Into | None = None
+) -> Change:
     """Cancel what is asked. Conflict when more is asked than can be cancelled, Invalid for lines that the order has not, and for a reason
-    that is not in the catalogue (`self_service`: among those for customers)."""
+    that is not in the catalogue (`self_service`: among those for customers). `into`: where its money goes, if not to the tenders."""
     if request.replacement:
         from oms.service.unsent import cancel_replacement  # noqa: PLC0415 it is seldom, and every cold start would pay for it
 
@@ -87,7 +89,7 @@ def cancel(order: Order, request: CancelRequest, settings: Settings, actor: str,
     wanted = _wanted(order, request)
     must_have_reason(request, settings, self_service=self_service)
     change = begin_change(order, "cancellation", actor, reason=request.reason)
-    change.reduce_shipping = request.reduce_shipping
+    change.reduce_shipping, change.into = request.reduce_shipping, into
     change.fees = fees_of(order, request.fees)  # due once it is decided
     if request.all:
         change.lines += [
@@ -105,6 +107,27 @@ def cancel(order: Order, request: CancelRequest, settings: Settings, actor: str,
         recalls.decide(order, change)
     follow_change(order)
     return change
+
+
+def take_back(order: Order, change: Change) -> None:
+    """As if it had not been asked for, as long as none of its money has moved: cancelled units are ordered again under their numbers and
+    look for a place, and locations keep what was asked back of them. Where it moved a delivery charge to units that have left, or were
+    changed since, it stays: documents may say so."""
+    since = [each for each in order.changes.values() if each.requested_at > change.requested_at and each.layers]
+    left = [parcel for parcel in order.shipments.values() if parcel.shipped_at >= change.requested_at]
+    if change.layers and (since or left):
+        return
+    for line in change.lines:
+        if line.held:
+            recalls.refuse(order, line, line.held)
+        if line.units:
+            restore_units(order.summary.lines[line.line_id], line.units)
+            order.record("order.units_restored", line_id=line.line_id, quantity=count(line.units), units=line.units)
+            line.refused, line.units = line.refused + count(line.units), []
+    change.layers, change.fees, change.worth = [], [], 0
+    close_change(order, change, "refused")
+    reopen(order)
+    follow_change(order)
 
 
 def cancel_line(order: Order, change: Change, line_id: str, quantity: int, reason: str | None, at: str) -> None:

@@ -12,6 +12,7 @@ from oms.orders.order import Order
 from oms.orders.statuses import totals
 from oms.payments.cover import surplus
 from oms.payments.invoices import change_invoice, change_memo
+from oms.payments.payouts import EXCHANGE
 from oms.payments.records import Change
 from oms.payments.releases import unneeded
 
@@ -38,8 +39,9 @@ def measured(order: Order, change: Change) -> Iterator[None]:
 
 
 def go_on(order: Order, change: Change) -> None:
-    """The change machine moves what there is to move, in a run of its own if it had been told before; with nothing to move it is over."""
-    change.moves = moves_money(order, change)
+    """The change machine moves what there is to move, in a run of its own if it had been told before; with nothing to move it is over. A
+    cancellation for an exchange is not over before its new order is captured, or declined."""
+    change.moves = moves_money(order, change) or (change.into == EXCHANGE and not change.asks)
     if change.moves:
         change.run += change.started
         change.started = True

@@ -6,8 +6,24 @@ from oms.errors import Conflict
 from oms.ids import invoice_of_change
 from oms.orders.order import Order
 from oms.payments.cover import release_covered
-from oms.payments.funds import Unpaid, unsecured
+from oms.payments.funds import Unpaid, open_to_pay, unsecured
 from oms.service.records import ProcessException
+
+HELD = "hold"
+"""The kind of an exception about money that waits until its order is held for capture no more."""
+
+
+class HeldForCapture(Conflict):
+    """A document comes due while its order is held for capture. When the last such hold goes, it goes on by itself."""
+
+
+def release_held(order: Order) -> None:
+    """What waited for the order's holds on capture goes on, once none of them is left."""
+    if order.open_holds("capture"):
+        return
+    for problem in list(order.exceptions.values()):
+        if problem.status == "open" and problem.kind == HELD:
+            close_exception(order, problem, "resolved", "released", None)
 
 
 def release_paid(order: Order) -> None:
@@ -22,9 +38,13 @@ def release_paid(order: Order) -> None:
 
 
 def close_paid(order: Order) -> None:
-    """Close what was open about changes whose invoice nobody paid, once nothing of it is open any more: paid, or credited."""
+    """Close what was open about changes whose invoice nobody paid, once nothing of it is open any more: paid, or credited. A change that
+    collects what an exchange left owed has none of its own: it is about all of them."""
     for problem in list(order.exceptions.values()):
-        if problem.status == "open" and is_unpaid(problem) and not unsecured(order, order.invoices[invoice_of_change(problem.subject)]):
+        if problem.status != "open" or not is_unpaid(problem):
+            continue
+        invoice = order.invoices.get(invoice_of_change(problem.subject))
+        if not (unsecured(order, invoice) if invoice else open_to_pay(order)):
             close_exception(order, problem, "resolved", "paid", None)
 
 

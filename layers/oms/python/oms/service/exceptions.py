@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zlib import crc32
-
 from pydantic import Field
 
 from oms.errors import Fault, NotFound, invalid
@@ -18,7 +16,8 @@ from oms.payments.by_hand import note_by_hand
 from oms.payments.cover import release_covered, surplus
 from oms.returns.states import want_no_label
 from oms.service.changes import open_change
-from oms.service.closing import close_exception, close_paid, is_unpaid, is_unsure
+from oms.service.closing import HELD, close_exception, close_paid, is_unpaid, is_unsure, release_held
+from oms.service.opening import exception_about, put_before_somebody
 from oms.service.records import ProcessException
 from oms.wire import Amount, Key, Text, Wire
 
@@ -50,6 +49,10 @@ _HINTS = {
         "No location can send the replacement. Put stock, then retry; or resolve it as a refund instead.",
     ),
     "NoLabel": ("carrier", "The carrier will not sell this label. Agree with the customer on another way back, then resolve it."),
+    "HeldForCapture": (
+        HELD,
+        "The order is held for capture, and this takes money. It goes on by itself when its last such hold is released, or has expired.",
+    ),
     "Conflict": ("state", "The record does not allow this step now. Read the cause, change what blocks it, then retry."),
     "States.Timeout": ("timeout", "The step took too long. Retry; if it repeats, look at the function's log."),
     "Retryable": ("outage", "A provider could not be reached after several tries. Retry when it is back."),
@@ -94,8 +97,7 @@ class RetryRequest(CloseRequest):
 
 def open_exception(order: Order, subject: str, step: str, error: str, cause: str, execution: str, entered: str) -> ProcessException:
     """The exception of one failed visit to one step; opening it again changes nothing."""
-    key = crc32(f"{subject}/{step}/{execution}/{entered}".encode())
-    exception_id = f"exc_{order.id.removeprefix('ord_')}_{key:08x}"
+    exception_id = exception_about(order, f"{subject}/{step}/{execution}/{entered}")
     if exception_id in order.exceptions:
         return order.exceptions[exception_id]
     kind, hint = _HINTS.get(error, _UNKNOWN)
@@ -111,24 +113,24 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
     }
     money = _MONEY.get(step, []) if kind == "payment" and error != "Unsure" else []
     actions = ["retry", *by.get(error, []), *money, "abandon"]
-    problem = ProcessException(
-        id=exception_id,
+    problem = put_before_somebody(
+        order,
+        exception_id,
         kind=kind,
         step=step,
-        cause=f"{error}: {cause}"[:1000],
+        cause=f"{error}: {cause}",
         hint=hint,
         actions=actions,
         subject=subject,
         execution=execution,
-        opened_at=order.now,
     )
-    order.exceptions[problem.id] = problem
-    order.record("exception.opened", exception_id=problem.id, kind=kind, step=step, subject=subject)
     fo = order.fulfillment_orders.get(subject)
     if fo and step == "Secure payment" and kind == "payment" and fo.held_by != "payment" and not is_unsure(problem):
         close_exception(order, problem, "resolved", "paid", None)  # the money came while the exception was on its way here
     if is_unpaid(problem):
         close_paid(order)  # likewise
+    if kind == HELD:
+        release_held(order)  # likewise, where the hold went meanwhile
     return problem
 
 
@@ -179,10 +181,26 @@ def resolve(order: Order, problem: ProcessException, action: str, note: str | No
         note_by_hand(order, problem.subject, done=action == "recorded", note=note or "")
 
 
+def would_pay(order: Order, problem: ProcessException, action: str) -> dict[str, list[list[int]]]:
+    """Units that an action of the exception would pay back instead of sending them once more, per line."""
+    if f"resolve:{action}" not in problem.actions:
+        return {}
+    if action == "refund":
+        from oms.returns.replacing import units_to_replace  # noqa: PLC0415 as above
+
+        return units_to_replace(order.returns[problem.subject])
+    if action == "cancel_and_refund":
+        from oms.fulfillment.replacements import kept_unplaced  # noqa: PLC0415
+
+        return kept_unplaced(order)
+    return {}
+
+
 def hold_released(order: Order, hold: Hold) -> None:
-    """The hold of a problem at capture was released by hand: its exception is over."""
+    """A hold was released by hand: the exception of the problem at capture that it stands for is over, and money that it kept moves."""
     for problem in [each for each in order.exceptions.values() if each.subject == hold.id and each.status == "open"]:
         close_exception(order, problem, "resolved", "released", None)
+    release_held(order)
 
 
 def _let_go(order: Order, problem: ProcessException) -> None:

@@ -10,9 +10,11 @@ from oms.money.units import count
 from oms.orders.order import Order
 from oms.orders.quantities import available_to_cancel
 from oms.payments.cover import surplus
+from oms.payments.funds import open_to_pay
 from oms.payments.payouts import EXCHANGE
-from oms.payments.records import Change, Exchange
-from oms.service.cancellations import CancelRequest, cancel
+from oms.payments.records import COLLECTION, Change, Exchange
+from oms.payments.releases import unneeded
+from oms.service.cancellations import CancelRequest, cancel, take_back
 from oms.service.changes import close_change, open_change
 from oms.settings import Settings
 
@@ -90,8 +92,12 @@ def told(order: Order, change_id: str, run: int, amount: int) -> None:
 
 
 def refuse(order: Order, change_id: str) -> None:
-    """The new order was declined: what comes back is paid back like any return."""
-    close_change(order, order.changes[change_id], "refused")
+    """The new order was declined: what comes back is paid back like any return, and what was not to leave for it is ordered as before."""
+    change = order.changes[change_id]
+    cancellation = order.changes.get(change.exchange.cancellation_id or "") if change.exchange else None
+    close_change(order, change, "refused")
+    if cancellation and change.status == "pending" and cancellation.status == "pending":
+        take_back(order, cancellation)
 
 
 def give_up(order: Order, settings: Settings) -> None:
@@ -104,6 +110,17 @@ def give_up(order: Order, settings: Settings) -> None:
 def nothing_left(order: Order) -> bool:
     """Whether none of the order has left."""
     return not any(state.shipped for state in order.summary.lines.values())
+
+
+def collect_rest(order: Order) -> None:
+    """Nothing more comes: what went out on the strength of the exchange, and is not paid by it, is taken from the tenders that secured it,
+    and what they hold beyond that is given back. By a change of this order, of which there is one, so that whatever its gateways say of it
+    is decided here."""
+    if any(change.kind == COLLECTION for change in order.changes.values()):
+        return
+    released_otherwise = any(change.status == "pending" and change.moves for change in order.changes.values())
+    if open_to_pay(order) or (unneeded(order, lambda payment: True) and not released_otherwise):
+        open_change(order, COLLECTION, reason="nothing more comes of the exchange")
 
 
 def give_back_surplus(order: Order) -> None:

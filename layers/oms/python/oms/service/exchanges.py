@@ -168,9 +168,7 @@ def _cancel(order: Order, request: ExchangeRequest, stopped: dict[int, int], set
         reduce_shipping=request.reduce_shipping,
     )
     with pointed({f"/lines/{place}": f"/return_lines/{index}" for place, index in enumerate(stopped)}):
-        change = cancel(order, asked, settings, actor)
-    order.changes[change.id].into = "exchange"
-    return order.changes[change.id]
+        return cancel(order, asked, settings, actor, into=EXCHANGE)
 
 
 def _must_have_reasons(request: ExchangeRequest, settings: Settings, *, self_service: bool) -> None:

@@ -13,6 +13,7 @@ from oms.errors import Conflict
 from oms.money.units import count
 from oms.orders.order import Order
 from oms.orders.statuses import buckets, to_come, totals
+from oms.orders.worth import worth
 from oms.payments.cover import surplus
 from oms.payments.funds import Part, ensure_excess, ensure_refunds
 from oms.payments.invoices import change_invoice, change_memo
@@ -84,6 +85,13 @@ def refunds(order: Order, changes: Sequence[Change]) -> list[tuple[Part, str | N
         parts += [(each, None) for each in if_there(ensure_excess, order, part)]
         excess -= part
     return parts
+
+
+def goods_sent_again(order: Order, changes: Sequence[Change]) -> int:
+    """What the units are worth that these changes send once more for nothing, without their delivery: whole minor units, with tax."""
+    causes = {change.id for change in changes}
+    again = [fo for fo in order.fulfillment_orders.values() if fo.replaces in causes]
+    return sum(max(0, worth(order, line_id, line.units).total) for fo in again for line_id, line in fo.lines.items())
 
 
 def if_there(ensure: Callable[[Order, int], list[Part]], order: Order, amount: int) -> list[Part]:

@@ -13,6 +13,7 @@ from oms.payments.gift_cards import sells_cards
 from oms.returns.announcing import request_return
 from oms.returns.records import Return
 from oms.returns.requests import RESOLUTIONS, ReturnRequest
+from oms.returns.states import units_of
 from oms.service.self_service import Caller
 from oms.storage.settings import settings
 
@@ -23,7 +24,7 @@ def _announce(order: Order, request: ReturnRequest, caller: Caller) -> list[Retu
     if sells_cards(order):
         from oms.flows.gift_cards import refuse_spent  # noqa: PLC0415 few orders sell any, and every cold start would pay for it
 
-        refuse_spent(order, ret)
+        refuse_spent(order, units_of(ret))
     if asked:
         from oms.service.approvals import approved_as  # noqa: PLC0415 few shops limit their agents
 
