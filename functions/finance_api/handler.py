@@ -15,11 +15,11 @@ from oms.ids import order_of
 from oms.orders.order import Order
 from oms.payments import documents
 from oms.payments.documents import ALL, PAGE
-from oms.payments.numbers import Document, Series, claim_key
+from oms.payments.numbers import Document, Series
 from oms.payments.receipts import ReceivedPayment, find_invoice, receive_payment
 from oms.payments.records import CreditMemo
 from oms.storage import journal
-from oms.storage.claims import claim_of
+from oms.storage.numbers import whose
 from oms.storage.orders import load
 
 app = create_api()
@@ -102,9 +102,9 @@ def _list(series: Series) -> Response:
     if named not in ({"order_id"}, {"number", "channel"}):
         raise invalid(Fault("use one of: order_id; number and channel"))
     if "number" in named:
-        holder = claim_of(claim_key(series, query["channel"], query["number"]))
-        order = load(holder["order_id"], personal=True) if holder else None
-        keys = [str(holder["document_id"])] if holder else []
+        holder = whose(query["channel"], series, query["number"])
+        order = load(holder[0], personal=True) if holder else None
+        keys = [holder[1]] if holder else []
         begin, limit = 0, 1
     else:
         order, begin, limit = load(query["order_id"], personal=True), after_number(app), page_size(app)

@@ -23,7 +23,9 @@ from oms.returns.states import OVER, STATUSES
 from oms.returns.states import find as find_return
 from oms.storage.claims import claim_of
 from oms.storage.lists import listed, status_lists
-from oms.storage.orders import load, return_lists, timeline
+from oms.storage.order_items import return_lists
+from oms.storage.orders import load
+from oms.storage.timeline import timeline
 
 app = create_api()
 

@@ -147,12 +147,10 @@ def _items(stack: Stack, placed: dict[str, Any]) -> dict[str, dict[str, Any]]:
     key = {":pk": {"S": placed["id"]}}
     found = client.query(TableName=table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=key)["Items"]
     items = {item["sk"]["S"]: item for item in found}
-    names = [
-        f"number#{placed['channel']}#{placed['order_number']}",
-        *(f"tracking#BEN-{work['id']}" for work in placed["fulfillment_orders"]),
-    ]
-    for name in names:
-        claim = client.get_item(TableName=table, Key={"pk": {"S": name}, "sk": {"S": "claim"}}).get("Item")
+    names = {f"number#{placed['order_number']}": f"claim#{placed['channel']}"}
+    names |= {f"tracking#BEN-{work['id']}": "claim" for work in placed["fulfillment_orders"]}
+    for name, sk in names.items():
+        claim = client.get_item(TableName=table, Key={"pk": {"S": name}, "sk": {"S": sk}}).get("Item")
         items |= {name: claim} if claim else {}
     return items
 

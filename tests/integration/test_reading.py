@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from oms.storage import claims
 from tests.support.world import JSON, World, order_body
 
 
@@ -63,6 +64,16 @@ def test_orders_placed_at_the_same_moment_are_all_listed(world: World) -> None:
     at = "2026-01-01T00:00:00.000Z"
     made = {world.place(order_body(f"W-{i}", quantities={"B": 1}, placed_at=at))["id"] for i in range(3)}
     assert {row["id"] for row in pages(world, "/v1/orders", {"customer_id": "c-1", "limit": "1"})} == made
+
+
+def test_a_number_alone_finds_the_orders_of_every_channel(world: World, five: list[str]) -> None:
+    there = world.place(order_body("W-1", channel="shop"))["id"]
+    assert sorted(claims.numbered("W-1")) == sorted([five[1], there])
+    assert claims.numbered("W-") == []
+    for channel, found in (("web", five[1]), ("shop", there)):
+        (row,) = world.done("GET", "/v1/orders", query={"channel": channel, "order_number": "W-1"})["data"]
+        assert row["id"] == found
+    assert world.call("POST", "/v1/orders", order_body("W-1", quantities={"B": 2}, channel="shop")).status == 409
 
 
 def test_by_channel_and_number(world: World, five: list[str]) -> None:

@@ -9,7 +9,8 @@ import pytest
 from oms.clock import later, stamp
 from oms.orders.records import Relayed
 from oms.storage.clients import client
-from oms.storage.orders import advance, load
+from oms.storage.marks import advance
+from oms.storage.orders import load
 from tests.machines.engine import Engine
 from tests.support.world import Call, Killed, order_body
 

@@ -19,7 +19,8 @@ from oms.payments.journal import journal_lines
 from oms.service.exchange_request import ExchangeRequest
 from oms.service.exchanges import exchange
 from oms.service.figures import figures, foresee
-from oms.storage.orders import Cause, load, timeline, update
+from oms.storage.orders import Cause, load, update
+from oms.storage.timeline import timeline
 from tests.properties import money_laws, order_laws
 from tests.properties.orders import SKUS
 from tests.properties.test_service_life import ServiceLife

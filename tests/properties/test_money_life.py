@@ -34,8 +34,9 @@ from oms.payments.tender_request import Tender
 from oms.returns import returns
 from oms.service import exceptions
 from oms.settings import ChannelSettings
-from oms.storage.orders import load, timeline
+from oms.storage.orders import load
 from oms.storage.settings import settings
+from oms.storage.timeline import timeline
 from tests.properties import money_laws, order_laws
 from tests.properties.orders import SKUS, bodies
 from tests.support.bank import AT_THE_DOOR, TOKENS, TROUBLES

@@ -42,6 +42,7 @@ from oms.settings import ChannelSettings, LocationSettings
 from oms.storage import settings as stored_settings
 from oms.storage.environment import environment
 from oms.storage.inventory import stock_at
+from oms.storage.order_items import records
 from oms.storage.orders import Cause, load, update
 from oms.storage.settings import put_setting
 from tests.support.bank import Bank
@@ -147,12 +148,18 @@ class Shop:
         return self.seen[1]
 
     def change(self, command: Callable[[Order], Any]) -> Order:
-        """A request to an edge, repeated by its caller until it is answered. It must be safe to repeat."""
+        """A request to an edge, repeated by its caller until it is answered. It must be safe to repeat. What it leaves in memory is what
+        is read from then on, though not all of it is stored."""
         while True:
             try:
-                return update(self.order_id, command, Cause("test", "test"))
+                done = update(self.order_id, command, Cause("test", "test"))
             except Killed:
                 continue
+            again = load(self.order_id)
+            assert [(sk, record.model_dump()) for sk, record in sorted(records(done))] == [
+                (sk, record.model_dump()) for sk, record in sorted(records(again))
+            ]
+            return done
 
     def place(self, body: dict[str, Any], *, later_on: bool = False) -> Placed:
         """Place the order, with a key, until somebody answers."""

@@ -9,7 +9,7 @@ import pytest
 from oms.orders.order import Order
 from oms.orders.records import Placed, Record
 from oms.storage.codec import decode, encode, item_bytes
-from oms.storage.orders import _fields
+from oms.storage.order_items import fields
 from tests.support.orders import a_line, an_order
 from tests.unit.memory import World, announce
 
@@ -64,7 +64,7 @@ def test_an_items_size_is_what_dynamodb_bills(item: dict[str, Any], size: int) -
 
 
 def through_storage(record: Record) -> Record:
-    return type(record).model_validate(decode(encode(_fields(record))))
+    return type(record).model_validate(decode(encode(fields(record))))
 
 
 def records(order: Order) -> list[Record]:

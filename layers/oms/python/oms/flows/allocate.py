@@ -26,8 +26,13 @@ def allocate_step(order_id: str, execution: str, entered: str = "", seconds_left
 
             return {"next": allocate_large(order, execution, entered, seconds_left)}
         skus, picture = needs_stock(order), settings()
-        stock = stock_of(skus) if skus else {}
+        # To hand out what has its place, stock may be old by a moment: the commit's conditions are the truth. Nobody waits or is given up
+        # for it.
+        certain = attempt > 0 or order.summary.gives_up
+        stock = stock_of(skus, consistent=certain) if skus else {}
         next_ = allocate(order, stock, picture, capacity_left(picture, stock, order.now), capacity_ahead, entered)
+        if not certain and (next_ in ("unfillable", "wait_for_stock") or any(not change.v for change in order.changes.values())):
+            continue
         try:
             commit(order, Cause("allocate", execution))
         except (Lost, StockShort):

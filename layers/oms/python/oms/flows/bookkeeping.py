@@ -12,14 +12,16 @@ from collections.abc import Sequence
 
 from oms.errors import Retryable
 from oms.orders.order import Order
+from oms.orders.records import Entry
 from oms.payments.journal import journal_entry
 from oms.payments.numbers import MOST_AT_ONCE, Series, number_of, seller_of, series_of, unnumbered
 from oms.payments.positions import concerns_books, documents_of
 from oms.storage import journal
 from oms.storage.numbers import Numbered, give, given
-from oms.storage.orders import load, timeline
+from oms.storage.orders import load
 from oms.storage.settings import settings
 from oms.storage.table import Lost
+from oms.storage.timeline import timeline
 
 _ATTEMPTS = 8
 _TRIES = 2
@@ -45,11 +47,10 @@ def _numbered(order_id: str) -> Order:
     """The order, all of whose documents have their numbers now."""
     for attempt in range(_ATTEMPTS):
         order = load(order_id)
-        if not unnumbered(order):
-            return order
         try:
             for series in _SERIES:
                 _number(order, series)
+            return order
         except Lost:
             # Another consumer was first: what it has done is seen on reading again.
             time.sleep(random.uniform(0, 0.02 * 2**attempt))
@@ -57,6 +58,7 @@ def _numbered(order_id: str) -> Order:
 
 
 def _number(order: Order, series: Series) -> None:
+    """Give numbers to the order's documents that have none, in the table and in memory."""
     documents = [each for each in unnumbered(order) if series_of(each) == series]
     channel = order.placed.channel
     for at in range(0, len(documents), MOST_AT_ONCE):
@@ -66,12 +68,14 @@ def _number(order: Order, series: Series) -> None:
             for place, each in enumerate(documents[at : at + MOST_AT_ONCE], start=1)
         ]
         give(channel, series, before, part)
+        for document, numbered in zip(documents[at:], part, strict=False):
+            document.number, document.seller = numbered.number, numbered.seller
 
 
 def _enter(order: Order) -> None:
     """Write what the order's commits since the last time mean for the books, as far as they follow each other without a gap."""
     last = order.in_books
-    for entry in timeline(order.id, after=order.in_books):
+    for entry in _entries(order):
         if entry.sequence != last + 1:
             break  # a commit in between is not to be seen yet; its own notice comes
         if concerns_books(entry):
@@ -83,3 +87,10 @@ def _enter(order: Order) -> None:
         last = entry.sequence + len(entry.facts) - 1
     if last > order.in_books:
         journal.note_booked(order.id, last)
+
+
+def _entries(order: Order) -> list[Entry]:
+    """What is not in the books yet, all that the order as it was read knows of."""
+    found = list(timeline(order.id, after=order.in_books, consistent=False))
+    facts = sum(len(entry.facts) for entry in found if entry.sequence <= order.summary.sequence)
+    return found if facts == order.summary.sequence - order.in_books else list(timeline(order.id, after=order.in_books))

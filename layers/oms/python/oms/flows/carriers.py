@@ -20,8 +20,8 @@ _ATTEMPTS = 6
 def track(news: Tracking, cause: str) -> bool:
     """Apply the news. False when it changed nothing now: repeated, old, or about a parcel not known yet (kept 30 days)."""
     name = tracking_key(news.tracking_number)
-    for _ in range(_ATTEMPTS):
-        holder = claim_of(name)
+    for attempt in range(_ATTEMPTS):
+        holder = claim_of(name, consistent=attempt > 0)
         if holder and holder.get("order_id"):
             return _apply(holder, news, cause)
         kept = list((holder or {}).get("kept", []))

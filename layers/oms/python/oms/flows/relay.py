@@ -24,7 +24,9 @@ from oms.orders.records import Entry, Relayed
 from oms.payments.positions import concerns_books
 from oms.storage.clients import client
 from oms.storage.environment import environment
-from oms.storage.orders import advance, load, timeline
+from oms.storage.marks import advance
+from oms.storage.orders import load
+from oms.storage.timeline import timeline
 
 _TRIES = 2
 _WORKERS = 8

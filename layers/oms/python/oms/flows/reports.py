@@ -57,7 +57,7 @@ def ship_packages(order: Order, fulfillment_order_id: str, request: ShipRequest)
         number = package.tracking_number
         if number and number not in known:
             name = tracking_key(number)
-            holder = claim_of(name) or {}
+            holder = claim_of(name, consistent=order.again) or {}
             if holder.get("order_id"):
                 raise Conflict(
                     f"tracking number {number} belongs to {holder.get('return_id') or 'shipment ' + holder['shipment_id']}",

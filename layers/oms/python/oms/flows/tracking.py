@@ -8,8 +8,9 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from oms.clock import parse, stamp
 from oms.service.tracking import TrackingRequest, proves
+from oms.storage.claims import numbered
 from oms.storage.limits import count
-from oms.storage.orders import Cause, load_personal, numbered, update
+from oms.storage.orders import Cause, load_personal, update
 
 MOST_PER_NUMBER = 5
 """Requests per hour for one order number: the most mails an hour that a stranger can have sent to a customer."""

@@ -11,7 +11,8 @@ from oms.machines.outcomes import Resume, outcome
 from oms.orders.order import Order
 from oms.service.records import Wait
 from oms.storage.clients import client
-from oms.storage.orders import load, store_wait
+from oms.storage.marks import store_wait
+from oms.storage.orders import load
 
 _GONE = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 

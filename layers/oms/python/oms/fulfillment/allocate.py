@@ -30,7 +30,9 @@ _MOST_MOVES = 40
 _MOST_WRITES = 86
 """What a ship of one fulfillment order of a large order may need: two writes per line, two per chunk of lines (counters, reservations);
 beside it there are a dozen others."""
-_SHORT = 300  # characters of explanation that ride on a fulfillment order without making its writes dearer
+_SHORT = 800
+"""Characters that a fulfillment order and its explanation have together at most, so that they are one item below a kilobyte for as long
+as it is worked on. A longer explanation is an item of its own, which is written once."""
 Lines = Sequence[tuple[PlacedLine, LineState]]
 
 
@@ -261,7 +263,7 @@ def hand_out(
         replaces=replaces,
         created_at=order.now,
     )
-    if len(json.dumps(route.explanation)) <= _SHORT:
+    if len(fo.model_dump_json(exclude_defaults=True)) + len(json.dumps(route.explanation)) <= _SHORT:
         fo.explanation = route.explanation
     else:
         fo.explained_by = f"{order.id}-{group.id}-{order.summary.run}"

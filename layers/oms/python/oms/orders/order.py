@@ -63,7 +63,10 @@ def tracking_key(number: str) -> str:
 
 @dataclass
 class Order:
-    """Everything about one order."""
+    """Everything about one order.
+
+    `again`: another commit was first, and the command runs once more: what it reads beside the order must not be old.
+    """
 
     id: str
     placed: Placed
@@ -95,6 +98,7 @@ class Order:
     limits: dict[str, int] = field(default_factory=dict)
     credit_limit: int | None = None
     approving: str = ""
+    again: bool = False
     news: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     born: list[Order] = field(default_factory=list)
     draw: Callable[[], float] = random.random

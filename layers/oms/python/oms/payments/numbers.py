@@ -1,6 +1,6 @@
 """Numbers of documents: one series of invoices and one of credit memos per channel, each without gaps, given once.
 
-Who gives them is one serial consumer (flows/bookkeeping.py); the counter moves in the transaction that numbers the documents.
+Who gives them is one serial consumer (flows/bookkeeping.py); a number is made in the transaction that numbers the document.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from oms.settings import ChannelSettings
 Series = Literal["invoice", "credit-memo"]
 Document = Invoice | CreditMemo
 MOST_AT_ONCE = 40
-"""Documents numbered in one transaction: each is two writes, the counter is one, DynamoDB takes a hundred."""
+"""Documents numbered in one transaction: each is two writes, DynamoDB takes a hundred."""
 
 
 def series_of(document: Document) -> Series:
@@ -36,8 +36,3 @@ def number_of(series: Series, place: int, channel: ChannelSettings) -> str:
 def seller_of(channel: ChannelSettings) -> dict[str, Any] | None:
     """Who sells in a channel, as a document keeps it from the day it is numbered."""
     return channel.legal_entity.model_dump(exclude_none=True) if channel.legal_entity else None
-
-
-def claim_key(series: Series, channel: str, number: str) -> str:
-    """The unique name of a number: by it a document is found."""
-    return f"{series}-number#{channel}#{number}"

@@ -23,13 +23,14 @@ Place = tuple[str, str]
 """SKU and location."""
 
 
-def stock_of(skus: Iterable[str], *, certain: bool = True) -> dict[str, list[Stock]]:
+def stock_of(skus: Iterable[str], *, certain: bool = True, consistent: bool = True) -> dict[str, list[Stock]]:
     """Every location's stock of each SKU, strongly consistent, the rows of hot items summed: one query per SKU, and for each hot item
     its other rows in one call and row 0 again.
 
-    Nobody is refused wrongly for these figures: Lost if a hot item changed so often that they are not `certain`.
+    Nobody is refused wrongly for these figures: Lost if a hot item changed so often that they are not `certain`. Without `consistent`
+    they may be old by a moment, at half the price.
     """
-    found = {sku: [whole(row) for row in _rows(sku)] for sku in sorted(set(skus))}
+    found = {sku: [whole(row) for row in _rows(sku, consistent=consistent)] for sku in sorted(set(skus))}
     unsure = [f"{row.sku} at {row.location_id}" for rows in found.values() for row in rows if row.sampled]
     if certain and unsure:
         raise Lost(f"{', '.join(unsure)}: the stock changes while it is read; try again")
