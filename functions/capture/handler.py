@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.api.http import asked, client_of, create_api, header, json_body, reply
+from oms.api.http import Answer, asked, client_of, create_api, header, json_body, reply
 from oms.api.observe import observed
-from oms.api.router import Response
 from oms.errors import Conflict
 from oms.flows.capture import Placed, capture_step, pay_declined, place
 from oms.flows.gateways import check_configured
@@ -19,7 +18,7 @@ app = create_api()
 
 
 @app.post("/v1/orders")
-def post_order() -> Response:
+def post_order() -> Answer:
     """Take an order: 201 captured, 202 received, 402 declined."""
     request = read_order(json_body(app))
     later_on = "respond-async" in (header(app, "prefer") or "")
@@ -27,7 +26,7 @@ def post_order() -> Response:
 
 
 @app.post("/v1/orders/<order_id>/payments")
-def post_payment(order_id: str) -> Response:
+def post_payment(order_id: str) -> Answer:
     """Another tender. On a declined order it is tried at once: 201, or 402 again. Where something is due: 202, and Settle asks for it."""
     tender, request, actor = read_tender(json_body(app)), asked(app), f"client:{client_of(app)}"
     known = request.earlier()
@@ -40,7 +39,7 @@ def post_payment(order_id: str) -> Response:
     return _answer(pay_declined(order_id, tender, request, actor=actor))
 
 
-def _answer(placed: Placed) -> Response:
+def _answer(placed: Placed) -> Answer:
     order = placed.order
     if order.summary.status == "received" and placed.status != 202:
         raise Conflict("a payment is pending at its gateway; read the order again in a moment", kind="payment-pending")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from oms.api.http import create_api, raw_body, reply
+from oms.api.http import Answer, create_api, raw_body, reply
 from oms.api.observe import observed
-from oms.api.router import Response
 from oms.api.signatures import verify
 from oms.carriers.tracking import READERS
 from oms.errors import Invalid, NotFound
@@ -18,7 +17,7 @@ app = create_api()
 
 
 @app.post("/v1/webhooks/carriers/<carrier>")
-def post_news(carrier: str) -> Response:
+def post_news(carrier: str) -> Answer:
     """200 for everything that is signed and readable, known or not; 401, 404, 400 otherwise."""
     if carrier not in READERS:
         raise NotFound(f"there is no carrier '{carrier}'; there are {', '.join(sorted(READERS))}")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.api.http import after_cursor, asked, client_of, create_api, cursor_of, json_body, parsed, reply
+from oms.api.http import Answer, after_cursor, asked, client_of, create_api, cursor_of, json_body, parsed, reply
 from oms.api.observe import observed
-from oms.api.router import Response
 from oms.flows.check import check, repair_once
 from oms.inventory.conservation import view
 from oms.inventory.repair_requests import RepairRequest
@@ -17,9 +16,9 @@ _ANSWER = 25
 
 
 @app.get("/v1/inventory/check")
-def get_check() -> Response:
+def get_check() -> Answer:
     """What does not add up, of all stock, one location or one SKU; with a cursor, on from there."""
-    query = app.current_event.query_string_parameters
+    query = app.current_event.query_string_parameters or {}
     context = app.lambda_context
     left = context.get_remaining_time_in_millis() / 1000
     spare = max(0.0, left - _ANSWER)
@@ -35,7 +34,7 @@ def get_check() -> Response:
 
 
 @app.post("/v1/inventory/repairs")
-def post_repairs() -> Response:
+def post_repairs() -> Answer:
     """Repair findings that are still there; says of each what became of it."""
     request = parsed(json_body(app), RepairRequest)
     done, replayed = repair_once(request, f"client:{client_of(app)}", asked(app))

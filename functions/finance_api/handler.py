@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from oms.api.commands import command
-from oms.api.http import after_cursor, after_number, create_api, cursor_of, header, json_body, page_size, parsed, reply
+from oms.api.http import Answer, after_cursor, after_number, create_api, cursor_of, header, json_body, page_size, parsed, reply
 from oms.api.observe import observed
-from oms.api.router import Response
 from oms.errors import Fault, NotFound, invalid
 from oms.ids import order_of
 from oms.orders.order import Order
@@ -29,43 +28,43 @@ _MOST_ENTRIES = 1000
 
 
 @app.get("/v1/invoices")
-def get_invoices() -> Response:
+def get_invoices() -> Answer:
     """The invoices of an order, or the one that has a number: order_id; number and channel."""
     return _list("invoice")
 
 
 @app.get("/v1/credit-memos")
-def get_credit_memos() -> Response:
+def get_credit_memos() -> Answer:
     """The credit memos of an order, or the one that has a number: order_id; number and channel."""
     return _list("credit-memo")
 
 
 @app.get("/v1/invoices/<invoice_id>")
-def get_invoice(invoice_id: str) -> Response:
+def get_invoice(invoice_id: str) -> Answer:
     """One invoice, 200 lines at a time; as a page to print where `Accept` asks for HTML."""
     return _document(invoice_id, _invoice)
 
 
 @app.get("/v1/invoices/<invoice_id>/html")
-def get_invoice_page(invoice_id: str) -> Response:
+def get_invoice_page(invoice_id: str) -> Answer:
     """One invoice as a page to print."""
     return _page(invoice_id, _invoice)
 
 
 @app.get("/v1/credit-memos/<memo_id>")
-def get_credit_memo(memo_id: str) -> Response:
+def get_credit_memo(memo_id: str) -> Answer:
     """One credit memo, 200 lines at a time; as a page to print where `Accept` asks for HTML."""
     return _document(memo_id, _credit_memo)
 
 
 @app.get("/v1/credit-memos/<memo_id>/html")
-def get_credit_memo_page(memo_id: str) -> Response:
+def get_credit_memo_page(memo_id: str) -> Answer:
     """One credit memo as a page to print."""
     return _page(memo_id, _credit_memo)
 
 
 @app.post("/v1/invoices/<invoice_id>/payments")
-def post_payment(invoice_id: str) -> Response:
+def post_payment(invoice_id: str) -> Answer:
     """Record money that came in for an invoice with something open. A reference counts once."""
     request = parsed(json_body(app), ReceivedPayment)
 
@@ -77,9 +76,9 @@ def post_payment(invoice_id: str) -> Response:
 
 
 @app.get("/v1/journal")
-def get_journal() -> Response:
+def get_journal() -> Answer:
     """The journal of a day (UTC): entries with their lines as JSON, or as CSV or JSON Lines; the rest of the day by cursor."""
-    query = app.current_event.query_string_parameters
+    query = app.current_event.query_string_parameters or {}
     day, form = query.get("date", ""), query.get("format", "json")
     faults = [] if re.fullmatch(r"\d{4}-\d\d-\d\d", day) else [Fault("name a day, such as 2026-11-24", "/date")]
     faults += [] if form in _TYPES else [Fault(f"one of {', '.join(_TYPES)}", "/format")]
@@ -93,11 +92,11 @@ def get_journal() -> Response:
     from oms.payments.journal_files import as_csv, as_json_lines  # noqa: PLC0415 exported once a day; all other calls would pay for it
 
     body = as_csv(entries, header=place == journal.BEGIN) if form == "csv" else as_json_lines(entries)
-    return Response(status_code=200, content_type=_TYPES[form], body=body, headers={"Next-Cursor": cursor} if cursor else {})
+    return Answer(status_code=200, content_type=_TYPES[form], body=body, headers={"Next-Cursor": cursor} if cursor else {})
 
 
-def _list(series: Series) -> Response:
-    query = app.current_event.query_string_parameters
+def _list(series: Series) -> Answer:
+    query = app.current_event.query_string_parameters or {}
     named = set(query) - {"limit", "cursor"}
     if named not in ({"order_id"}, {"number", "channel"}):
         raise invalid(Fault("use one of: order_id; number and channel"))
@@ -129,18 +128,18 @@ def _memo(order: Order, memo_id: str) -> CreditMemo:
     return order.credit_memos[memo_id]
 
 
-def _document(key: str, view: View) -> Response:
+def _document(key: str, view: View) -> Answer:
     if "text/html" in (header(app, "accept") or ""):
         return _page(key, view)
     return reply(200, _shown(view(load(_order_id(key), personal=True), key, after_number(app), PAGE)))
 
 
-def _page(key: str, view: View) -> Response:
+def _page(key: str, view: View) -> Answer:
     from oms.payments.documents_html import page  # noqa: PLC0415 printed now and then; all other calls would pay for it
 
     body = page(view(load(_order_id(key), personal=True), key, 0, ALL))
     safe = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "X-Content-Type-Options": "nosniff"}
-    return Response(status_code=200, content_type="text/html; charset=utf-8", body=body, headers=safe)
+    return Answer(status_code=200, content_type="text/html; charset=utf-8", body=body, headers={**safe})
 
 
 def _shown(view: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from oms.api.commands import command
-from oms.api.http import after_cursor, asked, client_of, create_api, cursor_of, json_body, page_size, parsed, reply
+from oms.api.http import Answer, after_cursor, asked, client_of, create_api, cursor_of, json_body, page_size, parsed, reply
 from oms.api.observe import observed
-from oms.api.router import Response
 from oms.errors import Fault, NotFound, invalid
 from oms.flows.reports import reject_work, ship_packages
 from oms.fulfillment import work
@@ -28,9 +27,9 @@ app = create_api()
 
 
 @app.get("/v1/fulfillment-orders")
-def get_work() -> Response:
+def get_work() -> Answer:
     """A location's open work, oldest ship-by first."""
-    query = app.current_event.query_string_parameters
+    query = app.current_event.query_string_parameters or {}
     if "location_id" not in query:
         raise invalid(Fault("name the location whose work you want", "/location_id"))
     rows = listed(f"location#{query['location_id']}", newest_first=False, limit=page_size(app), after=after_cursor(app))
@@ -40,13 +39,13 @@ def get_work() -> Response:
 
 
 @app.get("/v1/fulfillment-orders/<fulfillment_order_id>")
-def get_fulfillment_order(fulfillment_order_id: str) -> Response:
+def get_fulfillment_order(fulfillment_order_id: str) -> Answer:
     """One fulfillment order."""
     return reply(200, _one(fulfillment_order_id))
 
 
 @app.post("/v1/fulfillment-orders/<fulfillment_order_id>/<action>")
-def post_action(fulfillment_order_id: str, action: str) -> Response:
+def post_action(fulfillment_order_id: str, action: str) -> Answer:
     """accept, pick, pack, ready, hold, release, reject, reroute, ship, collect, deliver, cancel-response."""
     request = parsed(json_body(app, required=action in ("ship", "reject", "cancel-response")), _body_of(action))
 
@@ -58,7 +57,7 @@ def post_action(fulfillment_order_id: str, action: str) -> Response:
 
 
 @app.post("/v1/locations/<location_id>/drain")
-def post_drain(location_id: str) -> Response:
+def post_drain(location_id: str) -> Answer:
     """Re-route all open work of a location; what does not fit this call goes on by itself."""
     from oms.flows.reroute import drain, drained_before  # noqa: PLC0415 it is seldom, and needs the search for routes
     from oms.fulfillment.reroute import DrainRequest  # noqa: PLC0415

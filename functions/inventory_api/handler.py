@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.api.http import after_cursor, asked, create_api, cursor_of, header, json_body, page_size, parsed, reply
+from oms.api.http import Answer, after_cursor, asked, create_api, cursor_of, header, json_body, page_size, parsed, reply
 from oms.api.observe import observed
-from oms.api.router import Response
 from oms.errors import Fault, NotFound, invalid
 from oms.flows import reservations
 from oms.flows.inventory import availability, count_stock
@@ -21,7 +20,7 @@ app = create_api()
 
 
 @app.put("/v1/inventory/<sku>/<location_id>")
-def put_stock(sku: str, location_id: str) -> Response:
+def put_stock(sku: str, location_id: str) -> Answer:
     """Set what is counted at one place; reservations stay."""
     count = parsed(json_body(app), StockCount)
     stock, replayed = count_stock(sku, location_id, count, asked(app), header(app, "if-match"))
@@ -29,7 +28,7 @@ def put_stock(sku: str, location_id: str) -> Response:
 
 
 @app.post("/v1/inventory/loads")
-def post_load() -> Response:
+def post_load() -> Answer:
     """Load a file of counts and differences, or preview what it would change."""
     from oms.flows.loads import request_load  # noqa: PLC0415 files come now and then; sales do not pay for it
     from oms.inventory.loads import LoadRequest, view  # noqa: PLC0415
@@ -40,7 +39,7 @@ def post_load() -> Response:
 
 # Before the route of a place, which it would match too: the first that matches is taken.
 @app.get("/v1/inventory/loads/<load_id>")
-def get_load(load_id: str) -> Response:
+def get_load(load_id: str) -> Answer:
     """How far a load is, what it did, what it refused."""
     from oms.inventory.loads import view  # noqa: PLC0415 as above
     from oms.storage.loads import load as read_load  # noqa: PLC0415
@@ -50,7 +49,7 @@ def get_load(load_id: str) -> Response:
 
 
 @app.post("/v1/inventory/loads/<load_id>/<action>")
-def post_load_action(load_id: str, action: str) -> Response:
+def post_load_action(load_id: str, action: str) -> Answer:
     """approve, cancel, revert."""
     from oms.flows.loads import act  # noqa: PLC0415 as above
     from oms.inventory.loads import view  # noqa: PLC0415
@@ -63,7 +62,7 @@ def post_load_action(load_id: str, action: str) -> Response:
 
 
 @app.get("/v1/inventory/<sku>/<location_id>")
-def get_stock(sku: str, location_id: str) -> Response:
+def get_stock(sku: str, location_id: str) -> Answer:
     """One SKU at one place."""
     stock = stock_at(sku, location_id)
     if stock is None:
@@ -72,7 +71,7 @@ def get_stock(sku: str, location_id: str) -> Response:
 
 
 @app.get("/v1/inventory/<sku>/<location_id>/movements")
-def get_movements(sku: str, location_id: str) -> Response:
+def get_movements(sku: str, location_id: str) -> Answer:
     """How on_hand came about, newest first."""
     size = page_size(app)
     rows = list(movements(sku, location_id, newest_first=True, limit=size, before=after_cursor(app) or "~"))
@@ -83,7 +82,7 @@ def get_movements(sku: str, location_id: str) -> Response:
 
 
 @app.put("/v1/inventory/<sku>/<location_id>/shards")
-def put_shards(sku: str, location_id: str) -> Response:
+def put_shards(sku: str, location_id: str) -> Answer:
     """Set how many rows the sales of a hot item share; what it has is spread over them while it goes on selling."""
     from oms.flows.shards import change_shards  # noqa: PLC0415 few items are hot
 
@@ -92,7 +91,7 @@ def put_shards(sku: str, location_id: str) -> Response:
 
 
 @app.post("/v1/inventory/batch")
-def post_batch() -> Response:
+def post_batch() -> Answer:
     """Up to 100 counts or changes; a record id counts once."""
     from oms.flows.records import load_batch  # noqa: PLC0415 sales do not pay for it
 
@@ -101,13 +100,13 @@ def post_batch() -> Response:
 
 
 @app.post("/v1/inventory/availability")
-def post_availability() -> Response:
+def post_availability() -> Answer:
     """Figures of up to 100 SKUs at up to 100 places or groups."""
     return reply(200, {"data": availability(parsed(json_body(app), AvailabilityQuery))})
 
 
 @app.post("/v1/routing/preview")
-def post_preview() -> Response:
+def post_preview() -> Answer:
     """Where an order would go, best route first; nothing is reserved."""
     from oms.flows.preview import routing_preview  # noqa: PLC0415 asked for by hand, now and then; all other calls would pay for it
     from oms.routing.preview import RoutingPreview  # noqa: PLC0415
@@ -116,20 +115,20 @@ def post_preview() -> Response:
 
 
 @app.get("/v1/inventory/changes")
-def get_changes() -> Response:
+def get_changes() -> Answer:
     """Which places changed since a cursor, with their figures now."""
     from oms.flows.changes import changed_since  # noqa: PLC0415 sales do not pay for it
 
-    cursor = app.current_event.query_string_parameters.get("cursor", "")
+    cursor = (app.current_event.query_string_parameters or {}).get("cursor", "")
     return reply(200, changed_since(cursor, page_size(app, default=100)))
 
 
 @app.get("/v1/backorders")
-def get_backorders() -> Response:
+def get_backorders() -> Answer:
     """Who waits for a SKU, in the order in which arrivals are granted."""
     from oms.flows.backorders import queue_of  # noqa: PLC0415 sales do not pay for it
 
-    sku = app.current_event.query_string_parameters.get("sku", "")
+    sku = (app.current_event.query_string_parameters or {}).get("sku", "")
     if not sku:
         raise invalid(Fault("name a SKU", "/sku"))
     size, position, at = page_size(app), 0, after_cursor(app)
@@ -142,40 +141,40 @@ def get_backorders() -> Response:
 
 
 @app.post("/v1/reservations")
-def post_reservation() -> Response:
+def post_reservation() -> Answer:
     """Reserve stock for a cart, all or nothing or in part."""
     done = reservations.make(parsed(json_body(app), ReservationRequest), asked(app))
     return _reservation(done, 201, location=f"/v1/reservations/{done[0].id}")
 
 
 @app.get("/v1/reservations/<reservation_id>")
-def get_reservation(reservation_id: str) -> Response:
+def get_reservation(reservation_id: str) -> Answer:
     """One reservation."""
     return _reservation((reservations.read(reservation_id), False))
 
 
 @app.patch("/v1/reservations/<reservation_id>")
-def patch_reservation(reservation_id: str) -> Response:
+def patch_reservation(reservation_id: str) -> Answer:
     """New quantities, more time."""
     change = parsed(json_body(app), ReservationChange)
     return _reservation(reservations.change(reservation_id, change, asked(app), header(app, "if-match")))
 
 
 @app.delete("/v1/reservations/<reservation_id>")
-def delete_reservation(reservation_id: str) -> Response:
+def delete_reservation(reservation_id: str) -> Answer:
     """Give everything back; again: nothing happens."""
     return _reservation(reservations.release(reservation_id, asked(app), header(app, "if-match")))
 
 
 @app.post("/v1/reservations/<reservation_id>/transfer")
-def post_transfer(reservation_id: str) -> Response:
+def post_transfer(reservation_id: str) -> Answer:
     """Hold units at other locations instead."""
     moves = parsed(json_body(app), TransferRequest)
     return _reservation(reservations.transfer(reservation_id, moves, asked(app), header(app, "if-match")))
 
 
 @app.post("/v1/reservations/<reservation_id>/fulfill")
-def post_fulfill(reservation_id: str) -> Response:
+def post_fulfill(reservation_id: str) -> Answer:
     """Reserved units left the shelf, without an order."""
     gone = parsed(json_body(app, required=False), FulfillRequest)
     return _reservation(reservations.fulfill(reservation_id, gone, asked(app), header(app, "if-match")))
@@ -185,7 +184,7 @@ def _never_counted(sku: str, location_id: str) -> NotFound:
     return NotFound(f"{sku} was never counted at {location_id}")
 
 
-def _reservation(done: reservations.Done, status: int = 200, location: str | None = None) -> Response:
+def _reservation(done: reservations.Done, status: int = 200, location: str | None = None) -> Answer:
     found, again = done
     return reply(status, reservation_view(found), version=found.record.v, replayed=again, location=location)
 

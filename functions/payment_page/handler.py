@@ -8,10 +8,9 @@ from urllib.parse import parse_qsl
 
 from pydantic import Field
 
-from oms.api.http import asked, client_of, create_api, header, json_body, parsed, raw_body, reply
+from oms.api.http import Answer, asked, client_of, create_api, header, json_body, parsed, raw_body, reply
 from oms.api.links import LONGEST, PaymentLink, make, read
 from oms.api.observe import observed
-from oms.api.router import Response
 from oms.clock import parse, stamp
 from oms.errors import Conflict
 from oms.flows.idempotency import digest_of
@@ -41,7 +40,7 @@ class PayRequest(Wire):
 
 
 @app.post("/v1/orders/<order_id>/payment-links")
-def post_link(order_id: str) -> Response:
+def post_link(order_id: str) -> Answer:
     """A link to pay what the order owes. Conflict when it owes nothing."""
     request = parsed(json_body(app, required=False), LinkRequest)
     order = load(order_id)
@@ -58,7 +57,7 @@ def post_link(order_id: str) -> Response:
 
 
 @app.get("/v1/pay/<token>")
-def get_page(token: str) -> Response:
+def get_page(token: str) -> Answer:
     """What is to be paid, and a form."""
     link = read(webhook_secret(SIGNED_WITH), token, stamp())
     order = load(link.order_id)
@@ -74,7 +73,7 @@ def get_page(token: str) -> Response:
 
 
 @app.post("/v1/pay/<token>")
-def post_payment(token: str) -> Response:
+def post_payment(token: str) -> Answer:
     """Take the payment down; it is authorized in a moment."""
     link = read(webhook_secret(SIGNED_WITH), token, stamp())
     is_form = "form-urlencoded" in (header(app, "content-type") or "")
@@ -90,18 +89,18 @@ def post_payment(token: str) -> Response:
     return reply(202, {"order_number": order.placed.order_number, "amount": amount, "currency": order.placed.currency})
 
 
-def _page(title: str, content: str, status: int = 200) -> Response:
+def _page(title: str, content: str, status: int = 200) -> Answer:
     style = "body{font:16px system-ui;max-width:32rem;margin:3rem auto;padding:0 1rem}input,button{font:inherit;padding:.4rem}"
     text = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{style}</style>'
     safe = {
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
         "Referrer-Policy": "no-referrer",
     }
-    return Response(
+    return Answer(
         status_code=status,
         content_type="text/html; charset=utf-8",
         body=f"{text}<h1>{escape(title)}</h1>{content}</html>",
-        headers=safe,
+        headers={**safe},
     )
 
 

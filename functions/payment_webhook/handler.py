@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from oms.api.http import create_api, raw_body, reply
+from oms.api.http import Answer, create_api, raw_body, reply
 from oms.api.observe import observed
-from oms.api.router import Response
 from oms.api.signatures import verify, verify_stripe
 from oms.errors import Invalid, NotFound
 from oms.flows.payments import note
@@ -37,7 +36,7 @@ SENDERS = {"sandbox": Sender(verify, read_sandbox), "stripe": Sender(verify_stri
 
 
 @app.post("/v1/webhooks/payments/<gateway>")
-def post_news(gateway: str) -> Response:
+def post_news(gateway: str) -> Answer:
     """200 for everything that is signed and readable; 401, 404, 400 otherwise; 422 for money of another currency than the order's."""
     if gateway not in SENDERS:
         raise NotFound(f"no payment gateway '{gateway}' sends news; there are {', '.join(SENDERS)}")

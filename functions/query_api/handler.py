@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import oms.api
-from oms.api.http import after_cursor, after_number, create_api, cursor_of, header, json_body, page_size, parsed, reply
+from oms.api.http import Answer, after_cursor, after_number, create_api, cursor_of, header, json_body, page_size, parsed, reply
 from oms.api.observe import observed
-from oms.api.router import Response
 from oms.api.tracking_links import tracking_page_url
 from oms.clock import stamp
 from oms.errors import Fault, NotFound, invalid
@@ -34,9 +33,9 @@ _RANGE = ("from", "to", "limit", "cursor")
 
 
 @app.get("/v1/orders")
-def get_orders() -> Response:
+def get_orders() -> Answer:
     """Orders by one of: customer_id, channel and order_number, status, tracking_number; newest first."""
-    query = app.current_event.query_string_parameters
+    query = app.current_event.query_string_parameters or {}
     named = {name for name in query if name in _FILTERS}
     unknown = sorted(set(query) - set(_FILTERS) - set(_RANGE))
     if unknown or named not in ({"customer_id"}, {"channel", "order_number"}, {"status"}, {"tracking_number"}):
@@ -57,14 +56,14 @@ def get_orders() -> Response:
 
 
 @app.get("/v1/orders/<order_id>")
-def get_order(order_id: str) -> Response:
+def get_order(order_id: str) -> Answer:
     """The whole order, with the state of its executions."""
     order = load(order_id, personal=True)
     return reply(200, _view(order, executions_of(order)), version=order.summary.version)
 
 
 @app.get("/v1/orders/<order_id>/lines")
-def get_lines(order_id: str) -> Response:
+def get_lines(order_id: str) -> Answer:
     """The order's lines, page by page."""
     order, limit = load(order_id), page_size(app, most=200, default=200)
     begin = after_number(app)
@@ -73,7 +72,7 @@ def get_lines(order_id: str) -> Response:
     return reply(200, {"data": page, "next_cursor": more}, version=order.summary.version)
 
 
-def _records(order_id: str, kind: str) -> Response:
+def _records(order_id: str, kind: str) -> Answer:
     """An order's records of a kind, as many at a time as have 200 lines together."""
     order = load(order_id, personal=kind == "fulfillment-orders")
     page, next_ = parts_view(order, kind, after_number(app))
@@ -82,31 +81,31 @@ def _records(order_id: str, kind: str) -> Response:
 
 
 @app.get("/v1/orders/<order_id>/fulfillment-orders")
-def get_order_fulfillment_orders(order_id: str) -> Response:
+def get_order_fulfillment_orders(order_id: str) -> Answer:
     """The order's fulfillment orders, page by page, oldest first."""
     return _records(order_id, "fulfillment-orders")
 
 
 @app.get("/v1/orders/<order_id>/shipments")
-def get_order_shipments(order_id: str) -> Response:
+def get_order_shipments(order_id: str) -> Answer:
     """The order's shipments, page by page, oldest first."""
     return _records(order_id, "shipments")
 
 
 @app.get("/v1/orders/<order_id>/invoices")
-def get_order_invoices(order_id: str) -> Response:
+def get_order_invoices(order_id: str) -> Answer:
     """The order's invoices, page by page, oldest first."""
     return _records(order_id, "invoices")
 
 
 @app.get("/v1/orders/<order_id>/credit-memos")
-def get_order_credit_memos(order_id: str) -> Response:
+def get_order_credit_memos(order_id: str) -> Answer:
     """The order's credit memos, page by page, oldest first."""
     return _records(order_id, "credit-memos")
 
 
 @app.get("/v1/customers/<customer_id>")
-def get_customer(customer_id: str) -> Response:
+def get_customer(customer_id: str) -> Answer:
     """A customer at a glance: orders newest first, page by page, with their returns, notes, open exceptions and contacts; and credit."""
     from oms.service.customers import customer_view  # noqa: PLC0415 asked for by agents now and then; all other calls would pay for it
     from oms.storage.credit import accounts_of  # noqa: PLC0415
@@ -121,7 +120,7 @@ def get_customer(customer_id: str) -> Response:
 
 
 @app.get("/v1/orders/<order_id>/timeline")
-def get_timeline(order_id: str) -> Response:
+def get_timeline(order_id: str) -> Answer:
     """What happened to the order, oldest first."""
     order, limit = load(order_id), page_size(app, most=200, default=100)
     after = after_number(app)
@@ -133,9 +132,9 @@ def get_timeline(order_id: str) -> Response:
 
 
 @app.get("/v1/returns")
-def get_returns() -> Response:
+def get_returns() -> Answer:
     """Returns in a status, oldest first, those that are over newest first; or the one that a tracking number brings back."""
-    query = app.current_event.query_string_parameters
+    query = app.current_event.query_string_parameters or {}
     if ("status" in query) == ("tracking_number" in query):
         raise invalid(Fault("name a status or a tracking_number, one of them", "/status"))
     if "tracking_number" in query:
@@ -153,16 +152,16 @@ def get_returns() -> Response:
 
 
 @app.get("/v1/returns/<return_id>")
-def get_return(return_id: str) -> Response:
+def get_return(return_id: str) -> Answer:
     """One return."""
     order = _order_of(return_id, "return")
     return reply(200, return_view(order, find_return(order, return_id)), version=order.summary.version)
 
 
 @app.get("/v1/exceptions")
-def get_exceptions() -> Response:
+def get_exceptions() -> Answer:
     """Open process exceptions, oldest first."""
-    query = app.current_event.query_string_parameters
+    query = app.current_event.query_string_parameters or {}
     if query.get("status", "open") != "open":
         raise invalid(Fault("only open exceptions are listed; closed ones are on their order", "/status"))
     rows, limit = _listed("exceptions#open"), page_size(app)
@@ -172,13 +171,13 @@ def get_exceptions() -> Response:
 
 
 @app.get("/v1/exceptions/<exception_id>")
-def get_exception(exception_id: str) -> Response:
+def get_exception(exception_id: str) -> Answer:
     """One exception, of an order or of stock."""
     return reply(200, _exception(order_of(exception_id) or exception_id, exception_id))
 
 
 @app.get("/v1/orders/<order_id>/gift-cards")
-def get_gift_cards(order_id: str) -> Response:
+def get_gift_cards(order_id: str) -> Answer:
     """The gift cards that the order has sold and delivered, with their full numbers."""
     from oms.flows.gift_cards import cards_view  # noqa: PLC0415 few orders sell any; all other calls would pay for it
 
@@ -186,7 +185,7 @@ def get_gift_cards(order_id: str) -> Response:
 
 
 @app.post("/v1/routing/simulations")
-def post_simulation() -> Response:
+def post_simulation() -> Answer:
     """Run a rule group over past orders beside the rules in force; no stock is touched. As JSON, or as `Accept` asks: a table as text
     (text/plain), a chart (image/svg+xml)."""
     from oms.flows.simulate import simulation  # noqa: PLC0415 asked for by hand, now and then; all other calls would pay for it
@@ -199,19 +198,19 @@ def post_simulation() -> Response:
         from oms.routing.simulation_chart import svg  # noqa: PLC0415 as above
 
         title = f"Rule group {request.rule_group_id or 'proposed'} beside the rules in force"
-        return Response(status_code=200, content_type="image/svg+xml", body=svg(done, title))
+        return Answer(status_code=200, content_type="image/svg+xml", body=svg(done, title))
     if "text/plain" in wanted:
         from oms.routing.simulation_table import lines  # noqa: PLC0415 as above
 
-        return Response(status_code=200, content_type="text/plain; charset=utf-8", body="\n".join(lines(done)) + "\n")
+        return Answer(status_code=200, content_type="text/plain; charset=utf-8", body="\n".join(lines(done)) + "\n")
     return reply(200, done)
 
 
 @app.get("/v1/openapi.json")
-def get_openapi() -> Response:
+def get_openapi() -> Answer:
     """The description of this API, generated when it was built."""
     text = (Path(oms.api.__file__).parent / "openapi.json").read_text()
-    return Response(status_code=200, content_type="application/json", body=text)
+    return Answer(status_code=200, content_type="application/json", body=text)
 
 
 def _by_holder(holder: dict[str, Any]) -> Iterator[tuple[str, Order]]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from oms.api.http import create_api, json_body, parsed, reply
+from oms.api.http import Answer, create_api, json_body, parsed, reply
 from oms.api.observe import observed
-from oms.api.router import Response
 from oms.errors import NotFound
 from oms.flows.settings import change_setting
 from oms.settings import KINDS, SINGLE, model_of
@@ -17,7 +16,7 @@ app = create_api()
 
 @app.put("/v1/<kind>/<key>")
 @app.put("/v1/routing/<kind>/<key>")
-def put(kind: str, key: str) -> Response:
+def put(kind: str, key: str) -> Answer:
     """Set the whole of one setting; setting it again to the same changes nothing."""
     stored = change_setting(kind, key, parsed(json_body(app), _model(kind)))
     return reply(200, {"id": key, **_shown(kind, stored)})
@@ -25,7 +24,7 @@ def put(kind: str, key: str) -> Response:
 
 @app.get("/v1/<kind>/<key>")
 @app.get("/v1/routing/<kind>/<key>")
-def get(kind: str, key: str) -> Response:
+def get(kind: str, key: str) -> Answer:
     """One setting."""
     values = setting(kind, key)
     if values is None:

@@ -7,10 +7,9 @@ from typing import Any
 
 from oms.api import tracking_links
 from oms.api.changes import change_order
-from oms.api.http import create_api, json_body, parsed, reply
+from oms.api.http import Answer, create_api, json_body, parsed, reply
 from oms.api.kinds import kind_of
 from oms.api.observe import logger, observed
-from oms.api.router import Response
 from oms.api.service import order_answer
 from oms.clock import stamp
 from oms.errors import Conflict, NotFound
@@ -28,7 +27,7 @@ _PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
 @app.get("/v1/track/<token>")
-def get_order(token: str) -> Response:
+def get_order(token: str) -> Answer:
     """What a customer sees of an order by its link: statuses, lines, parcels, returns, and what can be done now."""
     caller = _guest(token)
     try:
@@ -39,28 +38,28 @@ def get_order(token: str) -> Response:
 
 
 @app.post("/v1/track/<token>/cancellations")
-def post_cancellation(token: str) -> Response:
+def post_cancellation(token: str) -> Answer:
     """Cancel units of the link's order."""
     caller = _guest(token)
     return change_order(app, caller.id, kind_of("cancellations"), caller)
 
 
 @app.post("/v1/track/<token>/returns")
-def post_return(token: str) -> Response:
+def post_return(token: str) -> Answer:
     """Announce a return (RMA) of the link's order."""
     caller = _guest(token)
     return change_order(app, caller.id, kind_of("returns"), caller)
 
 
 @app.post("/v1/track/<token>/exchanges")
-def post_exchange(token: str) -> Response:
+def post_exchange(token: str) -> Answer:
     """Exchange units of the link's order for others, at the price that was paid."""
     caller = _guest(token)
     return change_order(app, caller.id, kind_of("exchanges"), caller)
 
 
 @app.post("/v1/track/requests")
-def post_request() -> Response:
+def post_request() -> Answer:
     """Ask for an order's link by its number and the e-mail or postal code. Always the same answer, whatever orders there are."""
     begun = time.monotonic()
     request = parsed(json_body(app), TrackingRequest)

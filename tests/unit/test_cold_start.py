@@ -22,10 +22,7 @@ FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/han
 HEAVY = {
     "boto3": ("boto3", "s3transfer"),
     "X-Ray's SDK": ("aws_xray_sdk",),
-    "Powertools' router": ("aws_lambda_powertools.event_handler",),
-    "all kinds of events": ("aws_lambda_powertools.utilities.data_classes",),
-    "asyncio": ("asyncio",),
-    "HTTP": ("oms.api.http", "oms.api.router"),
+    "HTTP": ("oms.api.http", "aws_lambda_powertools.event_handler"),
     "orders": ("oms.orders.order", "oms.storage.orders"),
     "settings": ("oms.settings",),
     "placing orders": ("oms.orders.placing", "oms.orders.capture"),

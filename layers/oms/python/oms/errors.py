@@ -26,9 +26,9 @@ class Fault:
     pointer: str = ""
 
 
-@dataclass
+@dataclass(eq=False)
 class OmsError(Exception):
-    """Base of all: `kind` is the stable last part of the problem's type URI."""
+    """Base of all: `kind` is the stable last part of the problem's type URI. Errors are compared by identity, and so can be hashed."""
 
     detail: str
     kind: str = "error"
@@ -39,7 +39,7 @@ class OmsError(Exception):
         return "; ".join([self.detail, *(f"{fault.pointer}: {fault.detail}" for fault in self.errors)])
 
 
-@dataclass
+@dataclass(eq=False)
 class Refused(OmsError):
     """Definitive: the same call in the same state is refused again."""
 
@@ -47,7 +47,7 @@ class Refused(OmsError):
     status: int = 409
 
 
-@dataclass
+@dataclass(eq=False)
 class Invalid(Refused):
     """The body has faults; all of them are listed."""
 
@@ -55,7 +55,7 @@ class Invalid(Refused):
     status: int = 422
 
 
-@dataclass
+@dataclass(eq=False)
 class NotFound(Refused):
     """There is no such record."""
 
@@ -63,7 +63,7 @@ class NotFound(Refused):
     status: int = 404
 
 
-@dataclass
+@dataclass(eq=False)
 class Conflict(Refused):
     """The record is in a state that does not allow this."""
 
@@ -71,7 +71,7 @@ class Conflict(Refused):
     status: int = 409
 
 
-@dataclass
+@dataclass(eq=False)
 class Stale(Refused):
     """If-Match named a version that is no longer the record's, or a quote names figures that it would not come to any more. `current`: what
     the caller should know of how the record stands now."""
@@ -87,7 +87,7 @@ def expect_version(what: str, version: int, if_match: str | None) -> None:
         raise Stale(f"{what} is at version {version} now; read it again (If-Match was {if_match})")
 
 
-@dataclass
+@dataclass(eq=False)
 class Forbidden(Refused):
     """The caller may not do this."""
 
@@ -95,7 +95,7 @@ class Forbidden(Refused):
     status: int = 403
 
 
-@dataclass
+@dataclass(eq=False)
 class Retryable(OmsError):
     """Nothing is wrong with the request; try again."""
 
@@ -103,7 +103,7 @@ class Retryable(OmsError):
     status: int = 503
 
 
-@dataclass
+@dataclass(eq=False)
 class InProgress(Retryable):
     """Another call is doing this very thing at the moment."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from oms.api.http import client_of, groups_of, may, subject_of
-from oms.api.router import Api
+from oms.api.http import Api, client_of, groups_of, may, subject_of
 from oms.service.limits import Agent, agent_of
 from oms.settings import Settings
 

@@ -9,8 +9,7 @@ from typing import Any
 from oms.api.agents import agent
 from oms.api.changes import Kind, changed
 from oms.api.commands import command
-from oms.api.http import client_of, json_body, parsed
-from oms.api.router import Api, Response
+from oms.api.http import Answer, Api, client_of, json_body, parsed
 from oms.errors import Stale
 from oms.orders.order import Order
 from oms.returns.requests import ReasonRequest
@@ -26,7 +25,7 @@ def ask_first(app: Api, order: Order, route: str, asked: dict[str, Any], now: Fi
     return ask_approval(order, route, asked, now, who).id if needs_approval(order, route, now, who, settings()) else ""
 
 
-def decide_approval(app: Api, order_id: str, change_id: str, action: str, kind_of: Callable[[str], Kind]) -> Response:
+def decide_approval(app: Api, order_id: str, change_id: str, action: str, kind_of: Callable[[str], Kind]) -> Answer:
     """Approve what waits, which is done then if it still comes to what was seen (else 412), or reject it."""
     note = parsed(json_body(app, required=False), ReasonRequest).reason
 

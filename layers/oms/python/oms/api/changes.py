@@ -9,8 +9,7 @@ from typing import Any
 
 from oms.api import quotes
 from oms.api.commands import command
-from oms.api.http import header, json_body, parsed, reply
-from oms.api.router import Api, Response
+from oms.api.http import Answer, Api, header, json_body, parsed, reply
 from oms.api.service import order_answer
 from oms.errors import Conflict, Stale
 from oms.orders.order import Order
@@ -76,7 +75,7 @@ class Kind:
     offered: Sequence[str] = ("refund",)  # the resolutions that customers may name; the rules of each line say more
 
 
-def change_order(app: Api, order_id: str, kind: Kind, caller: Caller, **named: str) -> Response:
+def change_order(app: Api, order_id: str, kind: Kind, caller: Caller, **named: str) -> Answer:
     """Preview what is asked for, or do it; with a `quote_id` only if it comes to what was quoted (else 412, with the figures now). What is
     above the caller's limit waits for approval (202). `named`: fields of the request that its path names."""
     body = {**json_body(app), **named}
@@ -142,7 +141,7 @@ def _expect_quoted(order: Order, quote_id: Any, about: str, asked: dict[str, Any
     return foreseen
 
 
-def _preview(app: Api, order_id: str, about: str, asked: dict[str, Any], look: Callable[[Order], Foreseen], caller: Caller) -> Response:
+def _preview(app: Api, order_id: str, about: str, asked: dict[str, Any], look: Callable[[Order], Foreseen], caller: Caller) -> Answer:
     order = load(order_id, personal=True)
     caller.must_own(order)
     order.expect(header(app, "if-match"))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from oms.api.http import asked, client_of, header, reply
-from oms.api.router import Api, Response
+from oms.api.http import Answer, Api, asked, client_of, header, reply
 from oms.errors import Conflict, Refused
 from oms.flows.idempotency import Request
 from oms.orders.order import Order
@@ -25,7 +24,7 @@ def command(
     *,
     status: int | Callable[[Order, Any], int] = 200,
     caller: Caller | None = None,
-) -> Response:
+) -> Answer:
     """Run `act` on the order and answer with `view(order, what act returned)`. The same Idempotency-Key answers without acting again.
 
     `status`: of the answer, or what it follows from. `caller`: who asks, on a route that is not for agents alone; NotFound for an order

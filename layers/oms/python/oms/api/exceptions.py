@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oms.api.commands import Act, command
-from oms.api.http import asked, client_of, json_body, may, parsed, reply
-from oms.api.router import Api, Response
+from oms.api.http import Answer, Api, asked, client_of, json_body, may, parsed, reply
 from oms.api.service import chosen, order_id_of
 from oms.errors import Forbidden, NotFound
 from oms.flows.outages import decide as decide_outage
@@ -20,7 +19,7 @@ from oms.service.exceptions import CloseRequest, ResolveRequest, RetryRequest, f
 from oms.service.notes import NoteRequest, add_note
 
 
-def act_on_exception(app: Api, exception_id: str, action: str) -> Response:
+def act_on_exception(app: Api, exception_id: str, action: str) -> Answer:
     """retry, resolve, abandon; notes. NotFound for any other; Forbidden for letting goods go without money without the scope for it;
     Conflict for paying back a gift card that has been spent from."""
     body = json_body(app, required=action in ("resolve", "notes"))
@@ -53,7 +52,7 @@ def act_on_exception(app: Api, exception_id: str, action: str) -> Response:
     return command(app, order_id_of(exception_id, "exception"), run, exception_view, status=201 if action == "notes" else 200)
 
 
-def _act_apart(app: Api, exception_id: str, action: str, body: Any) -> Response:
+def _act_apart(app: Api, exception_id: str, action: str, body: Any) -> Answer:
     """On one that belongs to no order: of stock, of a gateway's outage."""
     if action == "notes":
         problem, replayed = annotate(exception_id, parsed(body, NoteRequest), client_of(app), asked(app))

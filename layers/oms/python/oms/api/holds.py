@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from oms.api.agents import has
 from oms.api.commands import Act, command
-from oms.api.http import client_of, json_body, parsed
-from oms.api.router import Api, Response
+from oms.api.http import Answer, Api, client_of, json_body, parsed
 from oms.api.service import answer_with_order
 from oms.errors import invalid
 from oms.flows.holds import follow_rest
@@ -19,7 +18,7 @@ from oms.storage.orders import Cause, load
 from oms.storage.settings import settings
 
 
-def hold(app: Api, order_id: str) -> Response:
+def hold(app: Api, order_id: str) -> Answer:
     """Put a hold on an order; its work waits."""
     request = parsed(json_body(app), HoldRequest)
 
@@ -33,7 +32,7 @@ def hold(app: Api, order_id: str) -> Response:
     return _and_follow(app, order_id, place, status=201)
 
 
-def release(app: Api, order_id: str, hold_id: str) -> Response:
+def release(app: Api, order_id: str, hold_id: str) -> Answer:
     """Release one hold, if the caller may; its work goes on."""
 
     def let_go(order: Order) -> None:
@@ -42,7 +41,7 @@ def release(app: Api, order_id: str, hold_id: str) -> Response:
     return _and_follow(app, order_id, let_go)
 
 
-def _and_follow(app: Api, order_id: str, act: Act, status: int = 200) -> Response:
+def _and_follow(app: Api, order_id: str, act: Act, status: int = 200) -> Answer:
     """The work of a large order follows in several commits; none on a repetition."""
 
     def run(order: Order) -> None:

@@ -1,4 +1,4 @@
-"""What all edges share: bodies, callers, answers, and one table from our errors to problem details (RFC 9457)."""
+"""The router that all edges share: bodies, callers, answers, and one table from our errors to problem details (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import base64
 import json
 from typing import Any, TypeVar
 
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.api_gateway import Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from pydantic import ValidationError
 
 from oms.api.observe import logger, passes_by_itself
-from oms.api.router import Api, Response
 from oms.errors import Fault, InProgress, Invalid, OmsError, Refused, Retryable, Stale
 from oms.flows.idempotency import Request, digest_of
 from oms.wire import Wire, faults_of
@@ -18,22 +20,33 @@ _PROBLEM = "application/problem+json"
 _TITLES = {"invalid": "The request has faults", "out-of-stock": "Stock is short"}
 _TYPES = "urn:oms:problem:"
 T = TypeVar("T", bound=Wire)
+Api = APIGatewayHttpResolver
+Answer = Response[str]
+"""The router of an edge, and what an edge answers. All edges take them from here: whoever imported Powertools' router first would do so
+before `oms.api` has seen to how a function begins (see cold_start.py)."""
 
 
 def create_api() -> Api:
     """A router whose errors are all problem details."""
-    app = Api(lambda error: problem(error if isinstance(error, OmsError) else _unexpected(app, error)))
+    app = Api()
+
+    def missing(_: NotFoundError) -> Answer:
+        event = app.current_event
+        return problem(OmsError(f"there is no {event.http_method} {event.path}", kind="not-found", status=404))
+
+    def unexpected(error: Exception) -> Answer:
+        logger.exception("failed", extra={"route": app.current_event.get("routeKey")})
+        if passes_by_itself(error):
+            return problem(Retryable("a part of the system does not answer; try again"))
+        return problem(OmsError("an unexpected error; it is in the log under this request's id", kind="internal"))
+
+    app.exception_handler(Exception)(unexpected)
+    app.exception_handler(OmsError)(problem)
+    app.not_found(missing)
     return app
 
 
-def _unexpected(app: Api, error: Exception) -> OmsError:
-    logger.exception("failed", extra={"route": app.current_event.get("routeKey")})
-    if passes_by_itself(error):
-        return Retryable("a part of the system does not answer; try again")
-    return OmsError("an unexpected error; it is in the log under this request's id", kind="internal")
-
-
-def problem(error: OmsError) -> Response:
+def problem(error: OmsError) -> Answer:
     """An error as problem details."""
     title = _TITLES.get(error.kind, error.kind.replace("-", " ").capitalize())
     content: dict[str, Any] = {"type": _TYPES + error.kind, "title": title, "status": error.status, "detail": error.detail}
@@ -42,19 +55,19 @@ def problem(error: OmsError) -> Response:
     if isinstance(error, Stale) and error.current:
         content["current"] = error.current
     headers = {"Retry-After": str(getattr(error, "seconds", 1))} if isinstance(error, Retryable | InProgress) else {}
-    return Response(status_code=error.status, content_type=_PROBLEM, body=json.dumps(content), headers=headers)
+    return Answer(status_code=error.status, content_type=_PROBLEM, body=json.dumps(content), headers=headers)
 
 
-def reply(status: int, content: Any, *, version: int | None = None, replayed: bool = False, location: str | None = None) -> Response:
+def reply(status: int, content: Any, *, version: int | None = None, replayed: bool = False, location: str | None = None) -> Answer:
     """A JSON answer; `version` becomes the ETag."""
-    headers: dict[str, str] = {}
+    headers: dict[str, str | list[str]] = {}
     if version is not None:
         headers["ETag"] = f'"{version}"'
     if replayed:
         headers["Idempotent-Replayed"] = "true"
     if location:
         headers["Location"] = location
-    return Response(status_code=status, content_type="application/json", body=json.dumps(content), headers=headers)
+    return Answer(status_code=status, content_type="application/json", body=json.dumps(content), headers=headers)
 
 
 def raw_body(app: Api) -> bytes:
@@ -140,7 +153,7 @@ def asked(app: Api, digest: str | None = None, *, client: str | None = None, pat
 
 def page_size(app: Api, most: int = 100, default: int = 25) -> int:
     """`limit` from the query; Invalid unless it is 1 to `most`."""
-    text = app.current_event.query_string_parameters.get("limit", str(default))
+    text = (app.current_event.query_string_parameters or {}).get("limit", str(default))
     if not text.isdecimal() or not 1 <= int(text) <= most:
         raise Invalid("1 fault", errors=[Fault(f"limit is a number from 1 to {most}", "/limit")])
     return int(text)
@@ -153,7 +166,7 @@ def cursor_of(row: dict[str, Any] | None) -> str | None:
 
 def after_cursor(app: Api) -> str:
     """The place that the query's `cursor` names; Invalid when it is none of ours."""
-    text = app.current_event.query_string_parameters.get("cursor", "")
+    text = (app.current_event.query_string_parameters or {}).get("cursor", "")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
     except ValueError:

@@ -7,9 +7,8 @@ from typing import Any
 
 from oms.api.changes import status_of
 from oms.api.commands import Act, command
-from oms.api.http import client_of, json_body, parsed
+from oms.api.http import Answer, Api, client_of, json_body, parsed
 from oms.api.kinds.returns import view
-from oms.api.router import Api, Response
 from oms.api.service import agent_of, chosen
 from oms.orders.order import Order
 from oms.returns import lifecycle
@@ -20,7 +19,7 @@ from oms.service.notes import NoteRequest, add_note
 from oms.storage.settings import settings
 
 
-def act_on_return(app: Api, order_id: str, return_id: str, action: str) -> Response:
+def act_on_return(app: Api, order_id: str, return_id: str, action: str) -> Answer:
     """approve, reject, labels, receive, close, cancel; notes. NotFound for any other."""
     body = json_body(app, required=action in ("receive", "notes"))
     acts: dict[str, Act] = {

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oms.api.commands import Act
-from oms.api.http import client_of, may, subject_of
-from oms.api.router import Api
+from oms.api.http import Api, client_of, may, subject_of
 from oms.errors import Forbidden, NotFound
 from oms.ids import order_of
 from oms.orders.order import Order

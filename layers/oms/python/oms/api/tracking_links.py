@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hmac
 
-from oms.api.router import Api
+from oms.api.http import Api
 from oms.api.signatures import sign
 from oms.clock import parse
 from oms.errors import NotFound
