@@ -140,6 +140,7 @@ def test_an_upcharge_that_nobody_pays_waits_for_a_person_and_goes_on_when_nothin
     found, invoice = problem(engine), engine.world.order(order["id"])["invoices"][1]
     assert (found["kind"], found["step"], invoice["open_amount"]) == ("payment", "Settle", 120)
     assert found["cause"].startswith("Unpaid: invoice")
+    assert found["actions"] == ["retry", "abandon"]
     if remedy == "another card":
         act(engine, f"/v1/orders/{order['id']}/payments", another_card(120))
     elif remedy == "a transfer":

@@ -111,7 +111,8 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
         "NoReplacement": ["resolve:refund"],
         "NoLabel": ["resolve:no_label"],
     }
-    money = _MONEY.get(step, []) if kind == "payment" and error != "Unsure" else []
+    # What came in for an invoice that nobody pays is noted on the invoice.
+    money = _MONEY.get(step, []) if kind == "payment" and error not in ("Unsure", "Unpaid") else []
     actions = ["retry", *by.get(error, []), *money, "abandon"]
     problem = put_before_somebody(
         order,
