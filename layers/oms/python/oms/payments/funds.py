@@ -120,10 +120,14 @@ def open_amount(order: Order, invoice: Invoice) -> int:
     return invoice.total_amount - captured - _sum(invoice.applied) - _sum(offsets)
 
 
-def being_collected(order: Order, invoice: Invoice) -> int:
-    """What of an invoice's open amount gateways have been asked for and have not answered yet."""
-    events = [event for payment in order.payments.values() for event in newest(payment.events)]
-    return sum(each.amount for each in events if (each.kind, each.state, each.document) == ("capture", "requested", invoice.id))
+def being_collected(order: Order) -> dict[str, int]:
+    """What of invoices' open amounts gateways have been asked for and have not answered yet, by invoice."""
+    asked: dict[str, int] = {}
+    for payment in order.payments.values():
+        for event in newest(payment.events):
+            if (event.kind, event.state) == ("capture", "requested") and event.document in order.invoices:
+                asked[event.document] = asked.get(event.document, 0) + event.amount
+    return asked
 
 
 def unsecured(order: Order, invoice: Invoice) -> int:

@@ -29,7 +29,7 @@ def waits_for(order: Order, memo: CreditMemo) -> list[str]:
     units: dict[str, Units] = {row["line_id"]: row["units"] for row in memo.lines}
     coming = [change for change in order.changes.values() if change.status == "pending" and change.id != memo.change_id]
     return [
-        *(invoice.id for invoice in order.invoices.values() if being_collected(order, invoice)),
+        *being_collected(order),
         *(parcel.id for parcel in order.uninvoiced if any(both(units.get(line, []), mine) for line, mine in parcel.lines.items())),
         *(change.id for change in coming if invoice_of_change(change.id) not in order.invoices and _raises(change, units)),
     ]

@@ -47,7 +47,7 @@ def receive_payment(order: Order, invoice_id: str, request: ReceivedPayment) -> 
         if known.amount != request.amount:
             raise Conflict(f"reference '{request.reference}' counts for {show(known.amount, currency)} already", kind="reference-used")
         return
-    open_, asked = open_amount(order, invoice), being_collected(order, invoice)
+    open_, asked = open_amount(order, invoice), being_collected(order).get(invoice.id, 0)
     faults = []
     if request.amount > open_ - asked:
         less = f", of which {show(asked, currency)} is being collected" if asked else ""
