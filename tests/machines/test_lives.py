@@ -201,7 +201,7 @@ def test_a_declined_capture_is_retried_by_a_person(engine: Engine) -> None:
     assert engine.statuses()[fo_of(order)] == "Raise exception: Capture payment"
     problem = exception(engine)
     assert problem["kind"] == "payment"
-    assert problem["cause"].startswith("PaymentDeclined: the capture of 3500")
+    assert problem["cause"].startswith("PaymentDeclined: the capture of 35.00 EUR")
     assert again(engine, order)["invoices"] == []
     act(engine, f"/v1/exceptions/{problem['id']}/retry")
     assert engine.statuses()[fo_of(order)] == "Deliver"
@@ -240,7 +240,7 @@ def test_a_refund_for_a_cancellation_that_is_declined_is_decided_by_a_person(eng
     problem = exception(engine)
     assert (problem["step"], problem["kind"]) == ("Settle", "payment")
     assert problem["actions"] == ["retry", "resolve:recorded", "abandon"]
-    assert problem["cause"].startswith("PaymentDeclined: the refund of 1500")
+    assert problem["cause"].startswith("PaymentDeclined: the refund of 15.00 EUR")
     act(engine, f"/v1/exceptions/{problem['id']}/{action}", {"action": "recorded"} if action == "resolve" else None)
     path = {"retry": ["Settle", "Raise exception: Settle"], "resolve": ["Settle", "Settled"], "abandon": ["Abandoned"]}[action]
     assert engine.path(change["id"]) == ["Settle", "Raise exception: Settle", *path]

@@ -498,7 +498,7 @@ def test_an_exchange(name: str, world: World) -> None:
 def test_a_failed_step_becomes_an_exception_without_its_stack_trace(parcelled: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = _raised(parcelled, event("steps/raise_exception"), monkeypatch)
     invoice = "inv_agrano3cviw6pldvhyia_1"
-    assert problem.cause == f"PaymentDeclined: the capture of 3740 for {invoice} was declined: card_declined"
+    assert problem.cause == f"PaymentDeclined: the capture of 37.40 EUR for {invoice} was declined: card_declined"
     assert (problem.kind, problem.step, problem.actions) == ("payment", "Capture payment", ["retry", "resolve:release_anyway", "abandon"])
 
 

@@ -11,6 +11,7 @@ from oms.clock import stamp
 from oms.errors import Conflict, OmsError, Retryable
 from oms.flows.gateways import GATEWAYS
 from oms.flows.patience import pause
+from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments.funds import Part
 from oms.payments.gateway import PaymentDeclined, StillPending, Unsure, gateway_for
@@ -88,7 +89,7 @@ def _is_enough(order: Order, plan: Plan) -> bool:
 
 
 def _complain(order: Order, transfer: Transfer, answers: Sequence[Answer]) -> None:
-    amount = sum(answer.move.what.amount for answer in answers)
+    amount = show(sum(answer.move.what.amount for answer in answers), order.placed.currency)
     what = f"the {transfer.kind} of {amount} for {transfer.document}"
     declined = sorted({answer.outcome.reason or "no reason given" for answer in answers if answer.outcome.state == "failed"})
     if declined:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oms.clock import later
+from oms.money.currencies import show
 from oms.payments import ledger
 from oms.payments.gateway import Gateway, Instruction, Outcome, Unsure
 from oms.payments.records import Payment, PaymentEvent
@@ -39,7 +40,7 @@ def ask(gateway: Gateway, payment: Payment, what: Instruction, now: str = "") ->
         found = gateway.look_up(what, payment)
         if found is None:
             raise Unsure(
-                f"{what.kind} of {what.amount} {what.currency} was asked of {payment.gateway} at {known.at} and never answered; "
+                f"{what.kind} of {show(what.amount, what.currency)} was asked of {payment.gateway} at {known.at} and never answered; "
                 f"it knows nothing of {what.key} now. Look there before anything is done again",
                 kind="payment-unsure",
             )
