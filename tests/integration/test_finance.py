@@ -94,13 +94,6 @@ class TestNumbers:
             rows = world.done("GET", "/v1/invoices", query={"channel": "web", "number": number})["data"]
             assert [row["order_id"] for row in rows] == found, number
 
-    def test_a_series_that_had_a_counter_goes_on_from_it(self, world: World) -> None:
-        counter = {"pk": {"S": "numbers#web"}, "sk": {"S": "invoice"}, "given": {"N": "9"}}
-        client("dynamodb").put_item(TableName="oms-orders", Item=counter)
-        orders = [world.delivered(order_body(f"W-{i}", quantities={"B": 1}))["id"] for i in range(2)]
-        world.keep_books()
-        assert sorted(numbers(world, *orders)) == ["INV-10", "INV-11"]
-
     def test_a_document_is_numbered_once_however_often_the_books_are_kept(self, world: World) -> None:
         order = world.delivered(order_body())
         world.keep_books()

@@ -153,6 +153,19 @@ def test_an_upcharge_that_nobody_pays_waits_for_a_person_and_goes_on_when_nothin
     assert engine.path(dearer) == ["Settle", "Raise exception: Settle", "Settle", "Settled"]
 
 
+def test_nobody_waits_for_what_was_abandoned_but_is_told_what_is_missing(engine: Engine) -> None:
+    """The parcel left, its capture was declined, somebody gave that up; then the goods come back."""
+    order = arrived(engine, ship_everything(engine, placed(engine, token="tok_capture_decline")))
+    failed = problem(engine)
+    assert "release_anyway" in failed["hint"]
+    act(engine, f"/v1/exceptions/{failed['id']}/abandon", {})
+    body = {"lines": [{"line_id": "1", "quantity": 2}], "mode": "immediate"}
+    ret = act(engine, f"/v1/orders/{order['id']}/returns", body)["id"]
+    found = problem(engine)
+    assert (found["step"], found["return_id"], found["error"]) == ("Return", ret, "FundsMissing")
+    assert engine.world.gateway.moved("refund") == []
+
+
 def test_unpaid_work_may_be_cancelled(engine: Engine) -> None:
     order = placed(engine, token=REAUTHORIZES_NOT)
     reconciled(engine, days=8)

@@ -359,8 +359,10 @@ class Life(RuleBasedStateMachine):
             problems = self._open_problems()
             problem = problems[number // 2 % len(problems)]
             choices = self._choices(problem)
-            if problem.cause.startswith("Unpaid") and number % 2 == 0:
-                self._receive_all(invoice_of_change(problem.subject))
+            owed = [each for each in order.invoices.values() if open_amount(order, each) > 0]
+            if problem.cause.startswith("Unpaid") and number % 2 == 0 and owed:
+                own = [each for each in owed if each.id == invoice_of_change(problem.subject)]
+                self._receive_all((own or owed)[0].id)
                 return True
             if problem.cause.startswith("Retryable"):
                 shop.pass_time(hours=25)  # until it has forgotten that it had a fault

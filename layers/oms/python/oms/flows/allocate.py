@@ -31,7 +31,8 @@ def allocate_step(order_id: str, execution: str, entered: str = "", seconds_left
         certain = attempt > 0 or order.summary.gives_up
         stock = stock_of(skus, consistent=certain) if skus else {}
         next_ = allocate(order, stock, picture, capacity_left(picture, stock, order.now), capacity_ahead, entered)
-        if not certain and (next_ in ("unfillable", "wait_for_stock") or any(not change.v for change in order.changes.values())):
+        gives_up = any(not change.v for change in order.changes.values())  # a change that this very visit made
+        if not certain and (next_ in ("unfillable", "wait_for_stock") or gives_up):
             continue
         try:
             commit(order, Cause("allocate", execution))

@@ -14,11 +14,13 @@ from oms.machines.outcomes import after_shipping, go, uninvoiced
 from oms.money.currencies import show
 from oms.orders.order import Order
 from oms.payments.cover import OPEN, hold_uncovered, uncovered
-from oms.payments.funds import Funds, FundsMissing, Part, ensure_funds, open_amount, unsecured
+from oms.payments.funds import Funds, FundsMissing, Part, ensure_funds, open_amount, open_to_pay, unsecured
+from oms.payments.gateway import PaymentDeclined
 from oms.payments.invoices import invoice_for
 from oms.payments.records import Invoice
 from oms.payments.releases import after_release, is_last, release_id, to_release
 from oms.payments.transfers import Transfer, settled, under_way
+from oms.service.closing import HeldForCapture
 from oms.storage.orders import Cause, load, update
 
 
@@ -57,7 +59,7 @@ def pay(
 
     `issue`: the invoice as of now, None once it is on record: then what is still open of it is paid. What has run out is authorized once
     more. FundsMissing where that is not enough, unless the work was released on somebody's word (`trusted`): then the customer owes the
-    rest. `netted` of it stays open for a credit memo that comes next.
+    rest; PaymentDeclined where a gateway says no. `netted` of it stays open for a credit memo that comes next.
     """
     transfer = Transfer("capture", invoice.id)
 
@@ -101,10 +103,7 @@ def owe(order: Order, issue: Callable[[Order], Invoice | None], cause: Cause) ->
 def _put_on_record(order: Order, invoice: Invoice, funds: Funds, *, owed: int) -> None:
     invoice.captures = settled(order, Transfer("capture", invoice.id))
     invoice.applied = _rows(funds.applied)
-    invoice.receivables = [
-        {"payment_id": part.payment.id, "amount": part.amount, "due_at": later(order.now, days=part.payment.net_days or 0)}
-        for part in funds.receivables
-    ]
+    invoice.receivables = _by_terms(order, funds)
     if owed:
         invoice.receivables.append({"payment_id": None, "amount": owed, "due_at": order.now})
     order.invoices[invoice.id] = invoice
@@ -123,13 +122,36 @@ def _put_on_record(order: Order, invoice: Invoice, funds: Funds, *, owed: int) -
 
 
 def _note_paid(order: Order, invoice_id: str, funds: Funds) -> None:
-    """What was captured for an invoice, or applied to it, since it was put on record."""
+    """What was captured for an invoice, applied to it, or is owed by terms, since it was put on record."""
     invoice, captures = order.invoices[invoice_id], settled(order, Transfer("capture", invoice_id))
-    if captures == invoice.captures and not funds.applied:
+    if captures == invoice.captures and not funds.applied and not funds.receivables:
         return
-    paid = {"captures": captures, "applied": [*invoice.applied, *_rows(funds.applied)]}
+    by_terms = _by_terms(order, funds)
+    paid = {
+        "captures": captures,
+        "applied": [*invoice.applied, *_rows(funds.applied)],
+        "receivables": [*_less(invoice.receivables, sum(row["amount"] for row in by_terms)), *by_terms],
+    }
     order.invoices[invoice_id] = invoice.model_copy(update=paid)
     order.record("invoice.paid", invoice_id=invoice_id, open_amount=open_amount(order, order.invoices[invoice_id]))
+
+
+def _by_terms(order: Order, funds: Funds) -> list[dict[str, Any]]:
+    return [
+        {"payment_id": part.payment.id, "amount": part.amount, "due_at": later(order.now, days=part.payment.net_days or 0)}
+        for part in funds.receivables
+    ]
+
+
+def _less(rows: Sequence[dict[str, Any]], amount: int) -> list[dict[str, Any]]:
+    """What is owed, when so much of what nobody had agreed to owe is owed by terms now."""
+    out = []
+    for row in rows:
+        part = 0 if row["payment_id"] else min(amount, row["amount"])
+        amount -= part
+        if row["amount"] > part:
+            out.append({**row, "amount": row["amount"] - part})
+    return out
 
 
 def _rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
@@ -157,7 +179,11 @@ def _hold_again(order: Order, cause: Cause) -> Order:
 
 
 def collect(order: Order, cause: Cause) -> Order:
-    """Capture what is owed on invoices that were let go without money, from tenders that came since."""
+    """Capture what is owed on invoices that nobody paid when they were made, from tenders that came since. PaymentDeclined, once all have
+    been tried, where a gateway says no; HeldForCapture while the order is."""
+    declined: PaymentDeclined | None = None
+    if open_to_pay(order) and order.open_holds("capture"):
+        raise HeldForCapture(f"order {order.placed.order_number} is held for capture")
     for invoice_id in sorted(order.invoices):
         transfer = Transfer("capture", invoice_id)
 
@@ -168,5 +194,10 @@ def collect(order: Order, cause: Cause) -> Order:
             _note_paid(fresh, invoice_id, ensure_funds(fresh, unsecured(fresh, fresh.invoices[invoice_id])))
 
         if unsecured(order, order.invoices[invoice_id]) > 0 or under_way(order, transfer):
-            order = move(order, transfer, plan, book, cause)
+            try:
+                order = move(order, transfer, plan, book, cause)
+            except PaymentDeclined as error:
+                declined, order = error, load(order.id)
+    if declined:
+        raise declined
     return order

@@ -9,6 +9,7 @@ from oms.flows.give_back import give_back
 from oms.flows.patience import patiently
 from oms.machines.outcomes import after_goods, go
 from oms.orders.order import Order
+from oms.payments.payouts import EXCHANGE
 from oms.payments.records import CreditMemo, Invoice
 from oms.returns.lifecycle import expire
 from oms.returns.settling import charge, credit, next_round, settle
@@ -49,7 +50,7 @@ def _pay_back(order: Order, return_id: str, cause: Cause) -> Order:
         from oms.flows.exchanges import room_for  # noqa: PLC0415 few returns belong to an exchange
 
         most = room_for(order, return_id, memo.id)
-        memo.into = "exchange" if most else memo.into
+        memo.into = EXCHANGE if most else memo.into
     return give_back(order, memo, book, cause, since=find(order, return_id).receipts[-1].at, most=most)
 
 

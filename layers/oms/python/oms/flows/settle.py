@@ -17,7 +17,7 @@ from oms.ids import memo_of_change
 from oms.machines.outcomes import go
 from oms.orders.order import Order
 from oms.payments.cover import surplus
-from oms.payments.funds import FundsMissing, Part, Unpaid, ensure_excess, unsecured
+from oms.payments.funds import FundsMissing, Part, Unpaid, ensure_excess, unsecured, was_declined
 from oms.payments.gateway import PaymentDeclined, StillPending, gateway_for
 from oms.payments.invoices import change_invoice, change_memo, lowered
 from oms.payments.payouts import EXCHANGE
@@ -59,25 +59,32 @@ def _settle(order_id: str, change_id: str, cause: Cause) -> dict[str, Any]:
                 from oms.flows.exchanges import captured  # noqa: PLC0415 few changes are exchanges
 
                 captured(order, change.id)  # or it waits: a declined exchange takes its cancellation back
-            order = _document(order, change, cause)
+            order, unpaid = _document(order, change, cause)
             order = _give_back(order, change, cause)
+            if unpaid:
+                raise unpaid
         update(order_id, lambda fresh: settled_change(fresh, find(fresh, change_id), change.run, status), cause)
     return go("settled").output or {}
 
 
-def _document(order: Order, change: Change, cause: Cause) -> Order:
-    """Invoice what the change adds to units that had left, with its fees; credit what it takes off them. Both together are netted.
-    StillPending while a parcel of theirs is not invoiced itself; HeldForCapture for an invoice while the order is held for capture."""
+def _document(order: Order, change: Change, cause: Cause) -> tuple[Order, Unpaid | None]:
+    """Invoice what the change adds to units that had left, with its fees; credit what it takes off them. Both together are netted. Returns
+    what keeps the invoice from being paid, too: its credit comes off it all the same. StillPending while a parcel of theirs is not invoiced
+    itself; HeldForCapture for an invoice while the order is held for capture."""
     waits_for = uninvoiced_parcels(order, change)
     if waits_for:
         raise StillPending(f"{', '.join(waits_for)} is not invoiced yet", seconds=pause(change.requested_at, order.now))
     memo = None if memo_of_change(change.id) in order.credit_memos else change_memo(order, change)
     invoice = None if change.asks else change_invoice(order, change)
+    unpaid = None
     if invoice:
-        order = _invoice(order, invoice, min(invoice.total_amount, memo.total_amount) if memo else 0, cause)
+        try:
+            order = _invoice(order, invoice, min(invoice.total_amount, memo.total_amount) if memo else 0, cause)
+        except Unpaid as error:
+            order, unpaid = load(order.id), error
     if memo:
         order = give_back(order, memo, _book_memo, cause, since=change.requested_at)
-    return order
+    return order, unpaid
 
 
 def _invoice(order: Order, invoice: Invoice, netted: int, cause: Cause) -> Order:
@@ -132,9 +139,19 @@ def _give_back(order: Order, change: Change, cause: Cause) -> Order:
 
 
 def _new_tender(order: Order, change: Change, cause: Cause) -> tuple[Order, str]:
-    """Authorize the tender that the change brought, then pay with it what is owed and release what was held for want of money."""
+    """Authorize the tender that the change brought, then pay with it what is owed and release what was held for want of money. Unpaid where
+    it says no to that itself; where another tender does, the invoice has an exception of its own. HeldForCapture while the order is."""
     try:
         order = move(order, Transfer("authorization", change.id), lambda fresh: [], lambda fresh: None, cause)
     except PaymentDeclined:
         return order, "refused"
-    return update(collect(order, cause).id, release_paid, cause), "done"
+    try:
+        order = collect(order, cause)
+    except (PaymentDeclined, HeldForCapture) as error:
+        order = update(order.id, release_paid, cause)
+        if isinstance(error, HeldForCapture):
+            raise
+        if any(was_declined(order.payments[change.payment_id or ""], invoice_id) for invoice_id in order.invoices):
+            raise Unpaid(error.detail) from error
+        return order, "done"
+    return update(order.id, release_paid, cause), "done"

@@ -53,8 +53,6 @@ def change_execution(order: Order, change_id: str) -> Execution:
 def needed(order: Order) -> list[Execution]:
     """Executions that must be running because their record is not at its end: what `reconcile` compares with what is."""
     out: list[Execution] = []
-    # One without an execution is about something that happened: nothing waits for it.
-    abandoned = {problem.subject for problem in order.exceptions.values() if problem.status == "abandoned" and problem.execution}
     states = order.summary.lines.values()
     unallocated = any(needs_place(state) or state.backordered for state in states)
     if order.summary.status == "received" or (order.summary.status not in ("declined", "cancelled") and unallocated):
@@ -67,7 +65,7 @@ def needed(order: Order) -> list[Execution]:
         if ret.status not in ("settled", "rejected", "cancelled", "expired"):
             out.append(return_execution(order, ret.id))
     out += [change_execution(order, change.id) for change in order.changes.values() if change.status == "pending" and change.moves]
-    return [execution for execution in out if execution.record_id not in abandoned]
+    return [execution for execution in out if execution.record_id not in order.given_up]
 
 
 def started_by(order: Order, fact_type: str, data: dict[str, Any]) -> Execution | None:

@@ -245,6 +245,12 @@ class Order:
         """The parcels that are to be invoiced and are not yet, oldest first."""
         return [shipment for shipment in self.shipments.values() if shipment.to_invoice]
 
+    @property
+    def given_up(self) -> set[str]:
+        """Records whose execution somebody abandoned: nothing goes on there. An exception without an execution is about something that
+        happened: nothing waits for it."""
+        return {problem.subject for problem in self.exceptions.values() if problem.status == "abandoned" and problem.execution}
+
     def open_holds(self, blocks: str) -> bool:
         """Whether any hold that blocks this ("allocate", "ship", "capture") is neither released nor expired."""
         return any(

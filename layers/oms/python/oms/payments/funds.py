@@ -24,14 +24,14 @@ PROMISES = (TERMS, EXCHANGE)
 _NO_LIMIT = 10**15
 
 
-@dataclass
+@dataclass(eq=False)
 class FundsMissing(Conflict):
     """No tender covers what is needed: a process exception whose remedies are another tender, a payment link, or somebody's word."""
 
     kind: str = "funds-missing"
 
 
-@dataclass
+@dataclass(eq=False)
 class Unpaid(Conflict):
     """An invoice is on record and nobody pays it: no tender has the money, or its gateway said no."""
 

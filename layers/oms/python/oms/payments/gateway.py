@@ -17,14 +17,14 @@ class PaymentDeclined(Refused):
     """The gateway said no, definitively; a new attempt needs a new key."""
 
 
-@dataclass
+@dataclass(eq=False)
 class StillPending(OmsError):
     """The gateway has taken an instruction and will say later what became of it; ask again after `seconds`."""
 
     seconds: int = 60
 
 
-@dataclass
+@dataclass(eq=False)
 class GatewayDown(Retryable):
     """The gateway does not answer, and nobody asks it anything for `seconds` (see breaker.py). Nothing was asked of it."""
 

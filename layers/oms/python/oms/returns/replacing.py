@@ -15,7 +15,7 @@ from oms.routing.serving import StockRows
 from oms.settings import Settings
 
 
-@dataclass
+@dataclass(eq=False)
 class NoReplacement(Conflict):
     """No location can send the replacement: a process exception, whose remedies are stock, or a refund instead."""
 

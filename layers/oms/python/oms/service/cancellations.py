@@ -112,10 +112,11 @@ def cancel(
 def take_back(order: Order, change: Change) -> None:
     """As if it had not been asked for, as long as none of its money has moved: cancelled units are ordered again under their numbers and
     look for a place, and locations keep what was asked back of them. Where it moved a delivery charge to units that have left, or were
-    changed since, it stays: documents may say so."""
+    changed since, it stays, and says so: documents may hold that charge."""
     since = [each for each in order.changes.values() if each.requested_at > change.requested_at and each.layers]
     left = [parcel for parcel in order.shipments.values() if parcel.shipped_at >= change.requested_at]
     if change.layers and (since or left):
+        change.note = "it stays though its exchange was declined: the delivery charge that it moved is on its way"
         return
     for line in change.lines:
         if line.held:

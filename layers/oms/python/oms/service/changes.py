@@ -106,9 +106,10 @@ def outcome_of(change: Change) -> Status:
 
 
 def uninvoiced_parcels(order: Order, change: Change) -> list[str]:
-    """Parcels with units whose price the change altered after they had left, and which are not invoiced yet."""
+    """Parcels with units whose price the change altered after they had left, and which are not invoiced yet; none that was abandoned."""
     touched = [(layer.line_id, [[band.first, band.last] for band in layer.bands]) for layer in change.layers if layer.apart]
-    return [parcel.id for parcel in order.uninvoiced if any(both(units, parcel.lines.get(line_id, [])) for line_id, units in touched)]
+    coming = [parcel for parcel in order.uninvoiced if parcel.fulfillment_order_id not in order.given_up]
+    return [parcel.id for parcel in coming if any(both(units, parcel.lines.get(line_id, [])) for line_id, units in touched)]
 
 
 def find(order: Order, change_id: str) -> Change:

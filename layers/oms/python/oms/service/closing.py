@@ -50,7 +50,7 @@ def close_paid(order: Order) -> None:
 
 def is_unpaid(problem: ProcessException) -> bool:
     """Whether it is about an invoice that nobody pays."""
-    return problem.cause.startswith(f"{Unpaid.__name__}:")
+    return problem.error == Unpaid.__name__
 
 
 def is_unsure(problem: ProcessException) -> bool:

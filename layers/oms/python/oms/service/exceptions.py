@@ -65,6 +65,7 @@ _MONEY = {
     "Settle": ["resolve:recorded"],
 }
 """What else can be done where the money is in the way. Letting goods go without it needs the scope finance.write."""
+_CAME_BACK = " Where the goods have come back, resolve it with release_anyway: they are owed then, and what is credited comes off that."
 _UNKNOWN = ("bug", "An unexpected error. Look at the function's log for this execution, mend the cause, then retry.")
 
 
@@ -120,10 +121,11 @@ def open_exception(order: Order, subject: str, step: str, error: str, cause: str
         kind=kind,
         step=step,
         cause=f"{error}: {cause}",
-        hint=hint,
+        hint=hint + (_CAME_BACK if money and step == "Capture payment" else ""),
         actions=actions,
         subject=subject,
         execution=execution,
+        error=error,
     )
     fo = order.fulfillment_orders.get(subject)
     if fo and step == "Secure payment" and kind == "payment" and fo.held_by != "payment" and not is_unsure(problem):

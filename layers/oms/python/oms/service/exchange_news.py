@@ -92,7 +92,8 @@ def told(order: Order, change_id: str, run: int, amount: int) -> None:
 
 
 def refuse(order: Order, change_id: str) -> None:
-    """The new order was declined: what comes back is paid back like any return, and what was not to leave for it is ordered as before."""
+    """The new order was declined: what comes back is paid back like any return, and what was not to leave for it is ordered as before, as
+    far as that can still be (see take_back)."""
     change = order.changes[change_id]
     cancellation = order.changes.get(change.exchange.cancellation_id or "") if change.exchange else None
     close_change(order, change, "refused")

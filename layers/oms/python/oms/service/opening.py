@@ -29,6 +29,7 @@ def put_before_somebody(
     actions: Sequence[str],
     subject: str,
     execution: str = "",
+    error: str = "",
     details: Sequence[dict[str, Any]] = (),
 ) -> ProcessException:
     """Open the exception; opened again it stays as it is."""
@@ -36,6 +37,7 @@ def put_before_somebody(
         order.exceptions[exception_id] = ProcessException(
             id=exception_id,
             kind=kind,
+            error=error,
             step=step,
             cause=cause[:_LONGEST],
             hint=hint,

@@ -8,10 +8,12 @@ from oms.orders.records import Note, Record
 
 
 class ProcessException(Record):
-    """A step that failed and waits for somebody: what, where, why, what to do. Of stock: `details` says where how much is short."""
+    """A step that failed and waits for somebody: what, where, why, what to do. `error`: what the step raised, by its name. Of stock:
+    `details` says where how much is short."""
 
     id: str
     kind: str
+    error: str = ""
     step: str
     cause: str
     hint: str

@@ -3,8 +3,7 @@
 pk                          sk                    what
 numbers#<channel>           invoice#000000000017  whose the 17th number of the series is; credit-memo#... likewise
 
-No counter beside them: two that give the same number meet at its item, and one of them has done nothing. (A series that was counted
-before there were items has its counter at the sort key `invoice`; it goes on from there.)
+No counter beside them: two that give the same number meet at its item, and one of them has done nothing.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ class Numbered:
 
 def given(channel: str, series: Series) -> int:
     """How many numbers a series has given."""
-    values = {":pk": f"numbers#{channel}", ":from": series, ":to": f"{series}#~"}
-    condition = "pk = :pk AND sk BETWEEN :from AND :to"
+    values = {":pk": f"numbers#{channel}", ":series": f"{series}#"}
+    condition = "pk = :pk AND begins_with(sk, :series)"
     last = next(query(environment().orders_table, condition, values, ScanIndexForward=False, Limit=1), None)
     return int(last["given"]) if last else 0
 
