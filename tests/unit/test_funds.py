@@ -10,9 +10,10 @@ from oms.orders.order import Order
 from oms.payments import ledger
 from oms.payments.clock import authorization_news
 from oms.payments.funds import Funds, Part, ensure_funds, ensure_refunds
-from oms.payments.gateway import Instruction, Kind
+from oms.payments.gateway import Instruction, Kind, Outcome
 from oms.payments.invoices import invoice_for
 from oms.payments.records import Payment, PaymentEvent
+from oms.payments.renewal import note_expired
 from oms.payments.requests import conclude, intend
 from oms.payments.sandbox import Sandbox
 from tests.support.orders import a_line, a_tax, an_order, paid
@@ -56,6 +57,19 @@ def test_an_authorization_that_runs_out_is_news_but_not_while_all_of_it_is_being
     (held,) = ledger.authorizations(payment)
     intend(payment, Instruction("capture", "k", 1001, "EUR", NOW, of=held.reference), "inv_1")
     assert not authorization_news(order)
+
+
+def test_what_was_being_captured_when_an_authorization_ran_out_and_was_not_lapses_after_the_rest() -> None:
+    order = World().place(an_order(a_line(quantity=1, unit_price=1001)))
+    (payment,) = order.payments.values()
+    order.now = "2026-12-03T08:00:00.000Z"
+    (held,) = ledger.authorizations(payment)
+    capture = Instruction("capture", "k", 1000, "EUR", NOW, of=held.reference)
+    intend(payment, capture, "inv_1")
+    assert note_expired(order) == 1
+    conclude(payment, capture, Outcome("failed", 1000, NOW, "r", reason="no"))
+    assert (note_expired(order), note_expired(order)) == (1000, 0)
+    assert ledger.authorizations(payment)[0].open == 0
 
 
 @pytest.mark.parametrize("amount", [pytest.param(4575, id="D04-all"), pytest.param(1000, id="D04-part")])

@@ -112,7 +112,9 @@ def lapse(order: Order, payment: Payment, reference: str, why: str) -> int:
     """Note that what an authorization still has can no longer be captured. Returns how much that was."""
     for each in ledger.authorizations(payment):
         if each.reference == reference and each.free > 0:
-            key = f"{order.id}/expiry/{payment.id}/{reference}"
+            before = sum(event.kind == "expiry" and event.of == reference for event in ledger.newest(payment.events))
+            # What was being captured when it ran out, and was not captured in the end, lapses after the rest.
+            key = f"{order.id}/expiry/{payment.id}/{reference}" + (f"/{before + 1}" if before else "")
             lapsed = PaymentEvent(kind="expiry", state="succeeded", amount=each.free, at=order.now, key=key, of=reference, reason=why)
             return each.free if ledger.add(payment, lapsed) else 0
     return 0
