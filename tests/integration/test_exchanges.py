@@ -226,6 +226,22 @@ def test_a_declined_card_leaves_to_their_location_what_was_asked_back_for_it(wor
     assert world.order(old["id"])["fulfillment_status"] == "shipped"
 
 
+def test_a_declined_exchange_leaves_cancelled_what_has_moved_a_delivery_charge_that_left_and_says_so(world: World) -> None:
+    old = world.place(order_body())
+    tender = a_card(2400, "tok_decline")
+    about, new = exchanged(world, old["id"], {"1": 2}, new_line("A", 2), payments=[tender], reduce_shipping=False)
+    assert world.step("allocate", "Allocate", old["id"]) == {"next": "allocated"}
+    world.ship_all(world.order(old["id"]))
+    assert world.step("capture", "Capture", new["id"])["next"] == "declined"
+    go_on(world, old["id"])
+    after = world.order(old["id"])
+    (cancellation,) = [change for change in after["changes"] if change["id"] == about["cancellation_id"]]
+    assert (cancellation["status"], after["lines"][0]["quantities"]["cancelled"]) == ("done", 2)
+    assert cancellation["note"].startswith("it stays though its exchange was declined")
+    world.step("capture_payment", "Capture payment", old["id"], fulfillment_order_id=after["fulfillment_orders"][0]["id"])
+    law(world.order(old["id"]))
+
+
 def test_a_gateway_that_has_no_key_here_declines_the_new_order_and_nothing_waits_for_it(world: World) -> None:
     old = world.delivered(order_body())
     tender = {"method": "card", "gateway": "stripe", "token": "pm_1", "amount": 800}
