@@ -186,6 +186,43 @@ def test_closing_early_settles_what_came_and_frees_the_rest(world: World, order:
     assert world.order(order["id"])["lines"][0]["quantities"]["available_to_return"] == 1
 
 
+def expired(world: World, order: Any, ret: Any) -> str:
+    """The machine's wait for goods ran out. Returns what comes next."""
+    return str(world.step("return_order", "Expire", order["id"], return_id=ret["id"])["next"])
+
+
+def test_what_never_came_expires_and_may_be_returned_otherwise(world: World, order: Any) -> None:
+    ret = announce(world, order, {"1": 2})
+    act(world, ret, "approve")
+    for _ in range(2):
+        assert expired(world, order, ret) == "expired"
+    after = world.order(order["id"])
+    assert (after["returns"][0]["status"], after["lines"][0]["quantities"]["available_to_return"]) == ("expired", 2)
+    assert world.gateway.moved("refund") == []
+    assert act(world, ret, "receive", {"lines": [{"line_id": "1", "quantity": 1}]}).status == 409
+    assert announce(world, order, {"1": 2})["status"] == "requested"
+
+
+def test_when_the_rest_expires_what_came_is_settled_first(world: World, order: Any) -> None:
+    ret = announce(world, order, {"1": 2})
+    act(world, ret, "approve")
+    receive(world, ret)
+    assert expired(world, order, ret) == "return"
+    assert settle(world, order, ret) == "settled"
+    after = world.order(order["id"])
+    assert (after["lines"][0]["quantities"]["returned"], after["lines"][0]["quantities"]["available_to_return"]) == (1, 1)
+    assert len(world.gateway.moved("refund")) == 1
+
+
+def test_a_return_of_which_something_was_settled_is_not_called_expired(world: World, order: Any) -> None:
+    ret = announce(world, order, {"1": 2})
+    act(world, ret, "approve")
+    receive(world, ret)
+    assert settle(world, order, ret) == "wait_for_goods"
+    assert [expired(world, order, ret) for _ in range(2)] == ["settled", "settled"]
+    assert world.done("GET", f"/v1/returns/{ret['id']}")["status"] == "settled"
+
+
 def test_returns_are_listed_by_status_and_read_by_id(world: World, order: Any) -> None:
     ret = announce(world, order)
     assert [row["id"] for row in world.done("GET", "/v1/returns", query={"status": "requested"})["data"]] == [ret["id"]]

@@ -36,15 +36,20 @@ def close(order: Order, ret: Return) -> None:
     """Nothing more is expected: what has not arrived is free again."""
     expect(ret, "close", *COMING)
     free_rest(order, ret)
-    ret.status = "received" if unsettled(ret) else "settled" if any(line.settled for line in ret.lines) else "cancelled"
+    ret.status = _without_rest(ret, "cancelled")
     want_no_label(ret)
     order.record("return.closed", return_id=ret.id)
 
 
 def expire(order: Order, ret: Return) -> None:
-    """The goods did not come in time."""
+    """The goods, or the rest of them, did not come in time."""
     if ret.status in ("requested", *COMING):
         free_rest(order, ret)
-        ret.status = "expired"
+        ret.status = _without_rest(ret, "expired")
         want_no_label(ret)
         order.record("return.expired", return_id=ret.id)
+
+
+def _without_rest(ret: Return, nothing: str) -> str:
+    """The status of a return that nothing more is expected of: by what has come, `nothing` if that is nothing."""
+    return "received" if unsettled(ret) else "settled" if any(line.settled for line in ret.lines) else nothing
